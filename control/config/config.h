@@ -1,0 +1,134 @@
+// A node as its TOML file declares it. docs/penstock.toml documents every key in place; the defaults
+// here are the ones written there.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+
+namespace penstock {
+
+struct NodeConfig {
+  std::string name = "penstock";
+  std::string runtime_dir = "/run/penstock";  // ledger file; must be writable
+  std::uint64_t memory_limit = 0;             // refuse a configuration that takes more; 0: no limit
+};
+
+enum class Hugepages : std::uint8_t { kAuto, kRequire, kNever };
+
+struct DpdkConfig {
+  Hugepages hugepages = Hugepages::kAuto;  // auto: plain pages with a warning when there are none
+  std::uint64_t memory = 256 * kMiB;       // for packet buffers and DPDK's tables
+  int main_core = -1;                      // of the control thread; -1: any
+  std::string file_prefix;                 // empty: the node's name
+  std::vector<std::string> extra_args;
+};
+
+struct PortConfig {
+  std::string name;
+  std::string device;                  // PCI address or DPDK device string
+  std::vector<std::string> addresses;  // "10.0.0.2/24", "fd00::2/64"
+  std::vector<unsigned> shards;        // indices of [[shard]], a queue each; empty: all
+  std::uint32_t mtu = 1500;
+  std::uint32_t receive_descriptors = 1024;
+  std::uint32_t transmit_descriptors = 512;
+  std::uint32_t buffers = 8192;        // packet buffers of each queue
+  bool promiscuous = false;
+  bool verify_checksums = true;        // in software where the device does not
+  std::uint32_t answer_limit = 1000;   // ARP, neighbour and echo answers a second and queue
+  std::uint32_t fragments = 1024;      // datagrams being put together at once, a queue; 0: none
+  std::int64_t fragment_timeout_ns = 1 * kNanosPerSecond;
+};
+
+enum class PollMode : std::uint8_t { kAuto, kBusy, kAdaptive };  // auto: busy on an isolated core
+
+struct ShardConfig {
+  int core = -1;  // -1: chosen, never one that takes a drive's interrupts
+  std::string volume;
+  PollMode poll = PollMode::kAuto;
+};
+
+enum class VolumeKind : std::uint8_t { kStored, kNull };
+enum class DurabilityConfig : std::uint8_t { kSync, kFlush };
+
+struct RetentionConfig {
+  std::uint64_t max_bytes = 0;
+  std::int64_t max_age_ns = 0;
+  std::uint64_t min_free = 0;
+};
+
+struct VolumeConfig {
+  std::string name;
+  VolumeKind kind = VolumeKind::kStored;
+  std::string path;  // directory or block device
+  std::uint64_t segment_bytes = 256 * kMiB;
+  std::uint64_t capacity = 0;  // 0: as much as there is
+  std::uint32_t ready_segments = 2;
+  DurabilityConfig durability = DurabilityConfig::kSync;
+  std::uint32_t block_bytes = 256 * 1024;
+  std::uint64_t memory = 32 * kMiB;  // of blocks, for each shard that writes here
+  std::uint32_t queue_depth = 8;
+  std::int64_t linger_ns = 2'000'000;
+  bool kernel_polling = false;
+  RetentionConfig retention;
+};
+
+enum class DoorKind : std::uint8_t { kSyslog, kLine };
+enum class LineFraming : std::uint8_t { kLine, kDatagram };
+
+struct DoorConfig {
+  std::string name;
+  DoorKind kind = DoorKind::kSyslog;
+  std::vector<std::string> listen;  // "10.0.0.2:514", "[fd00::2]:514", "*:514"
+  std::string subject;              // template; empty: the kind's default
+  LineFraming framing = LineFraming::kLine;  // kind "line" only
+};
+
+struct StreamConfig {
+  std::string name;
+  std::vector<std::string> subjects;  // NATS filters
+};
+
+struct Config {
+  NodeConfig node;
+  DpdkConfig dpdk;
+  std::vector<PortConfig> ports;
+  std::vector<ShardConfig> shards;
+  std::vector<VolumeConfig> volumes;
+  std::vector<DoorConfig> doors;
+  std::vector<StreamConfig> streams;
+};
+
+// Something wrong with a configuration file, ready to print: "FILE:LINE: KEY: what; remedy".
+struct ConfigProblem {
+  std::string file;
+  unsigned line = 0;
+  std::string key;   // full path: "port[0].device"
+  std::string what;  // with the remedy, and for an unknown key the nearest known one
+};
+[[nodiscard]] std::string to_string(const ConfigProblem& problem);
+
+// Reads and checks the whole file, and reports every problem, not just the first.
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path);
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text,
+                                                                             const std::string& file);
+
+// The memory that a node with this configuration takes at most, in bytes.
+[[nodiscard]] std::uint64_t memory_bound(const Config& config);
+
+// Every key there is, for `penstock config explain` and the documents.
+struct ConfigKey {
+  std::string_view path;           // "port.device"
+  std::string_view type;           // "string", "size", "duration", ...
+  std::string_view default_value;  // as written in TOML; empty: required
+  std::string_view help;
+};
+[[nodiscard]] std::span<const ConfigKey> config_keys();
+
+}  // namespace penstock

@@ -1,0 +1,157 @@
+// The ledger in shared memory: a file that penstockd maps and writes, and any other process may map and
+// read, without either knowing of the other. It outlives its daemon, so that the books of a crashed one
+// can be read.
+//
+//   LedgerHeader | AccountEntry * account_count | area | area | ...
+//
+// An area belongs to one writing thread and holds two copies of its accounts. The writer fills the copy
+// that the area's sequence does not point to and then moves the sequence: a reader that saw the same
+// sequence before and after its copying has one consistent moment, even of a writer killed at any point.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/units.h"
+#include "dataplane/ledger/account.h"
+
+namespace penstock {
+
+enum class AccountKind : std::uint16_t {
+  kPort = 1,   // PortAccount of one shard's queue
+  kDoor,       // MessageAccount
+  kStream,     // MessageAccount
+  kShard,      // MessageAccount
+  kShardGauges,
+  kLogEdge,    // name: the volume's path
+  kDevice,     // DeviceGauges
+  kVolume,     // VolumeGauges
+};
+[[nodiscard]] std::size_t account_bytes(AccountKind kind);
+
+inline constexpr std::uint16_t kControlArea = 0;  // area of the control thread; shard i has area 1 + i
+inline constexpr std::uint16_t kNoShard = 0xFFFF;
+
+struct AccountEntry {
+  AccountKind kind;
+  std::uint16_t shard;   // kNoShard in the control area
+  std::uint32_t area;
+  std::uint64_t offset;  // of the account within its area's payload
+  char name[112];        // of the port, door, stream or volume; NUL-terminated
+};
+static_assert(sizeof(AccountEntry) == 128);
+
+struct LedgerHeader {
+  std::uint64_t magic;  // "PNSTKLGR"; stored last, when all the rest is in place
+  std::uint32_t version;
+  std::uint32_t layout;  // of the accounts: another number, another reader
+  std::int64_t started_unix_ns;
+  std::uint64_t pid;
+  std::uint64_t account_count;
+  std::uint64_t area_count;
+  std::uint64_t ended;  // 1: the daemon drained and ended in order
+  char node[64];
+};
+
+// What a ledger is to hold.
+struct AccountSpec {
+  AccountKind kind;
+  std::uint16_t shard;
+  std::string name;
+};
+
+// The writing side of one area. One thread. Accounts are references into private memory; publish() copies
+// them all to the shared file.
+class LedgerArea {
+ public:
+  // The n-th account of the area, as it was specified; T must be its struct.
+  template <class T>
+  [[nodiscard]] T& account(std::size_t n) {
+    return *static_cast<T*>(account_at(n, sizeof(T)));
+  }
+  void publish();
+
+ private:
+  friend class LedgerFile;
+  [[nodiscard]] void* account_at(std::size_t n, std::size_t bytes);
+
+  std::vector<std::uint64_t> local_;
+  std::vector<std::pair<std::size_t, std::size_t>> accounts_;  // offset and bytes in local_
+  std::atomic<std::uint64_t>* sequence_ = nullptr;             // in the file
+  std::atomic<std::uint64_t>* copies_ = nullptr;               // in the file: two of local_.size()
+};
+
+// Made by the daemon. Owns the mapping; the file stays.
+class LedgerFile {
+ public:
+  // `areas[i]` lists the accounts of area i. A file of that name from an earlier daemon is kept as
+  // PATH.previous.
+  [[nodiscard]] static Result<std::unique_ptr<LedgerFile>> create(
+      const std::string& path, const std::string& node,
+      const std::vector<std::vector<AccountSpec>>& areas, UnixNanos now);
+  ~LedgerFile();
+  LedgerFile(const LedgerFile&) = delete;
+  LedgerFile& operator=(const LedgerFile&) = delete;
+
+  [[nodiscard]] LedgerArea& area(std::size_t i) { return areas_[i]; }
+  void mark_ended();
+
+ private:
+  LedgerFile() = default;
+  std::byte* map_ = nullptr;
+  std::size_t bytes_ = 0;
+  std::vector<LedgerArea> areas_;
+};
+
+// A copy of one account.
+struct AccountSnapshot {
+  AccountKind kind;
+  std::uint16_t shard;
+  std::string name;
+  std::vector<std::uint64_t> words;
+
+  template <class T>
+  [[nodiscard]] T as() const {
+    T value;
+    copy_to(&value, sizeof value);
+    return value;
+  }
+
+ private:
+  void copy_to(void* into, std::size_t bytes) const;
+};
+
+struct LedgerSnapshot {
+  std::string node;
+  std::uint64_t pid = 0;
+  bool alive = false;  // the process is there
+  bool ended = false;  // it ended in order
+  UnixNanos started;
+  std::vector<AccountSnapshot> accounts;
+};
+
+// The reading side, in any process.
+class LedgerReader {
+ public:
+  // kNotFound: no daemon has run here; kUnsupportedVersion: made by another version of Penstock.
+  [[nodiscard]] static Result<LedgerReader> open(const std::string& path);
+  LedgerReader(LedgerReader&& other) noexcept;
+  LedgerReader& operator=(LedgerReader&&) = delete;
+  ~LedgerReader();
+
+  // Each area is one consistent moment. kBusy when it is published faster than it can be copied.
+  [[nodiscard]] Result<LedgerSnapshot> snapshot() const;
+
+ private:
+  LedgerReader(const std::byte* map, std::size_t bytes) : map_(map), bytes_(bytes) {}
+  const std::byte* map_;
+  std::size_t bytes_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,111 @@
+#include "dataplane/port/eal.h"
+
+#include <fmt/format.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <fstream>
+
+namespace penstock {
+namespace {
+
+// DPDK keeps pointers into its argument vector: it lives as long as the process.
+std::vector<std::string>& argument_storage() {
+  static std::vector<std::string> arguments;
+  return arguments;
+}
+
+std::string lcore_map(const EalOptions& options) {
+  std::string map = options.main_core >= 0
+                        ? fmt::format("0@{}", options.main_core)
+                        : fmt::format("0@(0-{})", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+  for (std::size_t i = 0; i < options.shard_cores.size(); ++i) {
+    map += fmt::format(",{}@{}", i + 1, options.shard_cores[i]);
+  }
+  return map;
+}
+
+}  // namespace
+
+bool is_pci_address(const std::string& device) {
+  // [dddd:]bb:dd.f
+  const std::string name = device_name(device);
+  const auto dot = name.rfind('.');
+  if (dot == std::string::npos || dot + 2 != name.size()) return false;
+  const auto colons = std::count(name.begin(), name.end(), ':');
+  return (colons == 1 || colons == 2) && std::all_of(name.begin(), name.end(), [](char c) {
+           return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == ':' || c == '.';
+         });
+}
+
+std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+std::uint64_t free_hugepage_bytes() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string key;
+  std::uint64_t value = 0;
+  std::uint64_t pages = 0;
+  std::uint64_t page_kib = 0;
+  std::string line;
+  while (std::getline(meminfo, line)) {
+    if (std::sscanf(line.c_str(), "HugePages_Free: %lu", &value) == 1) pages = value;
+    if (std::sscanf(line.c_str(), "Hugepagesize: %lu kB", &value) == 1) page_kib = value;
+  }
+  return pages * page_kib * 1024;
+}
+
+std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages) {
+  std::vector<std::string> arguments{options.program,
+                                     "--lcores",
+                                     lcore_map(options),
+                                     "--file-prefix",
+                                     options.file_prefix,
+                                     "-m",
+                                     fmt::format("{}", (options.memory_bytes + (1U << 20U) - 1) >> 20U)};
+  // In memory: no file in the hugepage mount outlives a killed process.
+  arguments.emplace_back(hugepages ? "--in-memory" : "--no-huge");
+  if (options.quiet) {
+    arguments.emplace_back("--log-level");
+    arguments.emplace_back("warning");
+  }
+  bool pci = false;
+  for (const std::string& device : options.devices) {
+    pci |= is_pci_address(device);
+    arguments.emplace_back(is_pci_address(device) ? "--allow" : "--vdev");
+    arguments.push_back(device);
+  }
+  if (!pci) arguments.emplace_back("--no-pci");
+  arguments.insert(arguments.end(), options.extra_args.begin(), options.extra_args.end());
+  return arguments;
+}
+
+Result<EalFacts> start_eal(const EalOptions& options) {
+  const std::uint64_t free_bytes = free_hugepage_bytes();
+  const bool enough = free_bytes >= options.memory_bytes;
+  if (options.hugepages == HugepageUse::kRequire && !enough) {
+    return fail(Errc::kUnavailable,
+                fmt::format("{} MiB of hugepages are required and {} MiB are free; reserve them with "
+                            "'sysctl vm.nr_hugepages=N' or set dpdk.hugepages = \"auto\"",
+                            options.memory_bytes >> 20U, free_bytes >> 20U));
+  }
+  EalFacts facts;
+  facts.hugepages = options.hugepages != HugepageUse::kNever && enough;
+  argument_storage() = eal_arguments(options, facts.hugepages);
+  std::vector<char*> argv;
+  for (std::string& argument : argument_storage()) argv.push_back(argument.data());
+  if (rte_eal_init(static_cast<int>(argv.size()), argv.data()) < 0) {
+    return fail(Errc::kUnavailable,
+                fmt::format("DPDK did not start: {}; its own message is above. Arguments: {}",
+                            rte_strerror(rte_errno), fmt::join(argument_storage(), " ")));
+  }
+  for (unsigned i = 0; i < options.shard_cores.size(); ++i) facts.shard_lcores.push_back(i + 1);
+  return facts;
+}
+
+void stop_eal() { rte_eal_cleanup(); }
+
+}  // namespace penstock

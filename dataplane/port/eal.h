@@ -1,0 +1,48 @@
+// Starting DPDK's environment from a node's configuration, once a process.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace penstock {
+
+enum class HugepageUse : std::uint8_t { kAuto, kRequire, kNever };
+
+struct EalOptions {
+  std::string program = "penstockd";
+  std::string file_prefix = "penstock";  // tells the node's DPDK from others on the host
+  HugepageUse hugepages = HugepageUse::kAuto;
+  std::uint64_t memory_bytes = 256ULL << 20U;
+  int main_core = -1;                // core of the calling thread; -1: any
+  std::vector<unsigned> shard_cores;  // core of each shard; the same core may appear more than once
+  std::vector<std::string> devices;  // PCI addresses and virtual devices, each with its arguments
+  std::vector<std::string> extra_args;
+  bool quiet = true;                 // DPDK's log from warnings upwards only
+};
+
+struct EalFacts {
+  bool hugepages = false;             // false: plain pages; the caller warns
+  std::vector<unsigned> shard_lcores;  // DPDK's lcore number of each shard
+};
+
+// kUnavailable with the reason when DPDK does not start (no hugepages although required, no permission).
+[[nodiscard]] Result<EalFacts> start_eal(const EalOptions& options);
+void stop_eal();
+
+// Whether the string names a PCI device ("0000:3b:00.0", "3b:00.0") rather than a virtual one.
+[[nodiscard]] bool is_pci_address(const std::string& device);
+
+// The device's name without its arguments: "net_memif0" of "net_memif0,role=server".
+[[nodiscard]] std::string device_name(const std::string& device);
+
+// The arguments that start_eal() gives DPDK; for tests and for the log.
+[[nodiscard]] std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages);
+
+// Free hugepages of the default size, in bytes.
+[[nodiscard]] std::uint64_t free_hugepage_bytes();
+
+}  // namespace penstock

@@ -1,0 +1,167 @@
+#include "perf/blast/packet_template.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_udp.h>
+
+#include <array>
+#include <cstring>
+
+#include "dataplane/frame/datagram.h"
+
+namespace penstock::blast {
+namespace {
+
+constexpr std::size_t kStampDigits = 16;
+
+struct Target {
+  std::uint32_t address;  // network order
+  std::uint16_t port;     // host order
+};
+
+Result<Target> parse_target(const std::string& text) {
+  const auto colon = text.rfind(':');
+  in_addr address{};
+  if (colon == std::string::npos ||
+      inet_pton(AF_INET, text.substr(0, colon).c_str(), &address) != 1) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("--to {}: expected an IPv4 address and port such as 10.77.0.2:514", text));
+  }
+  const int port = std::atoi(text.c_str() + colon + 1);
+  if (port <= 0 || port > 65535) {
+    return fail(Errc::kInvalidArgument, fmt::format("--to {}: the port is not 1 to 65535", text));
+  }
+  return Target{address.s_addr, static_cast<std::uint16_t>(port)};
+}
+
+// What comes before the stamp in each message.
+std::string message_head(const Options& options, std::uint32_t source) {
+  if (options.payload == PayloadKind::kLine) return "";
+  return fmt::format("<134>1 2026-01-01T00:00:00.000000Z host{} blast 4711 - - ", source);
+}
+
+// Payload of one datagram, with room for the stamps.
+std::string payload_text(const Options& options, std::uint32_t source,
+                         std::vector<std::uint32_t>& stamps) {
+  const std::string head = message_head(options, source);
+  const std::size_t least = head.size() + kStampDigits;
+  const std::size_t size = std::max<std::size_t>(options.size, least);
+  const std::size_t messages = options.packed == 0 ? 1 : options.packed / (size + 1);
+  std::string text;
+  for (std::size_t i = 0; i < messages; ++i) {
+    stamps.push_back(static_cast<std::uint32_t>(text.size() + head.size()));
+    std::string message = head + std::string(kStampDigits, '0');
+    static constexpr std::string_view kFiller =
+        " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;";
+    while (message.size() < size) message += kFiller[message.size() % kFiller.size()];
+    text += message;
+    if (options.packed != 0) text += '\n';
+  }
+  return text;
+}
+
+std::uint32_t sum_words(std::span<const std::byte> bytes, std::uint32_t sum = 0) {
+  return rte_raw_cksum(bytes.data(), bytes.size()) + sum;
+}
+
+std::uint16_t fold(std::uint32_t sum) {
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  return static_cast<std::uint16_t>(sum);
+}
+
+}  // namespace
+
+Result<std::vector<PacketTemplate>> make_templates(const Options& options,
+                                                   std::span<const std::byte, 6> from_ethernet) {
+  const auto target = parse_target(options.to);
+  if (!target) return std::unexpected(target.error());
+  in_addr from{};
+  if (inet_pton(AF_INET, options.from.c_str(), &from) != 1) {
+    return fail(Errc::kInvalidArgument, "--from " + options.from + ": not an IPv4 address");
+  }
+  rte_ether_addr to_ethernet{};
+  std::memset(&to_ethernet, 0xFF, sizeof to_ethernet);
+  if (!options.to_ethernet.empty() &&
+      rte_ether_unformat_addr(options.to_ethernet.c_str(), &to_ethernet) != 0) {
+    return fail(Errc::kInvalidArgument, "--to-ethernet " + options.to_ethernet + ": not an address");
+  }
+
+  std::vector<PacketTemplate> templates;
+  for (std::uint32_t source = 0; source < options.sources; ++source) {
+    PacketTemplate made;
+    const std::string payload = payload_text(options, source, made.stamps);
+    rte_ether_hdr ethernet{};
+    ethernet.dst_addr = to_ethernet;
+    std::memcpy(&ethernet.src_addr, from_ethernet.data(), sizeof ethernet.src_addr);
+    ethernet.ether_type = htons(RTE_ETHER_TYPE_IPV4);
+    rte_ipv4_hdr ip{};
+    ip.version_ihl = RTE_IPV4_VHL_DEF;
+    ip.total_length = htons(static_cast<std::uint16_t>(sizeof ip + sizeof(rte_udp_hdr) + payload.size()));
+    ip.time_to_live = 64;
+    ip.next_proto_id = IPPROTO_UDP;
+    ip.src_addr = htonl(ntohl(from.s_addr) + source);
+    ip.dst_addr = target->address;
+    ip.hdr_checksum = rte_ipv4_cksum(&ip);
+    rte_udp_hdr udp{};
+    udp.src_port = htons(static_cast<std::uint16_t>(20000 + source % 40000));
+    udp.dst_port = htons(target->port);
+    udp.dgram_len = htons(static_cast<std::uint16_t>(sizeof udp + payload.size()));
+
+    made.bytes.resize(sizeof ethernet + sizeof ip + sizeof udp + payload.size());
+    made.udp_at = sizeof ethernet + sizeof ip;
+    std::memcpy(made.bytes.data(), &ethernet, sizeof ethernet);
+    std::memcpy(made.bytes.data() + sizeof ethernet, &ip, sizeof ip);
+    std::memcpy(made.bytes.data() + made.udp_at, &udp, sizeof udp);
+    std::memcpy(made.bytes.data() + made.udp_at + sizeof udp, payload.data(), payload.size());
+    for (std::uint32_t& at : made.stamps) {
+      at += made.udp_at + static_cast<std::uint32_t>(sizeof udp);
+    }
+    // The stamps' digits are left out of the sum: stamp() adds them.
+    std::vector<std::byte> summed(made.bytes.begin() + made.udp_at, made.bytes.end());
+    for (const std::uint32_t at : made.stamps) {
+      std::memset(summed.data() + (at - made.udp_at), 0, kStampDigits);
+    }
+    made.checksum_base = fold(sum_words(summed, rte_ipv4_phdr_cksum(&ip, 0)));
+    templates.push_back(std::move(made));
+  }
+  return templates;
+}
+
+void stamp(std::span<std::byte> packet, const PacketTemplate& made, std::uint64_t first,
+           bool checksums) {
+  static constexpr std::array<char, 16> kDigits{'0', '1', '2', '3', '4', '5', '6', '7',
+                                                '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
+  std::uint32_t sum = made.checksum_base;
+  for (const std::uint32_t at : made.stamps) {
+    std::array<char, kStampDigits> digits;
+    for (std::size_t i = 0; i < kStampDigits; ++i) {
+      digits[i] = kDigits[(first >> (4 * (kStampDigits - 1 - i))) & 0xFU];
+    }
+    std::memcpy(packet.data() + at, digits.data(), digits.size());
+    if (checksums) {
+      std::uint32_t digit_sum = 0;
+      for (std::size_t i = 0; i < kStampDigits; i += 2) {
+        std::uint16_t word = 0;
+        std::memcpy(&word, digits.data() + i, sizeof word);
+        digit_sum += word;
+      }
+      // At an odd offset from the UDP header the bytes change places in the sum (RFC 1071, 2(B)).
+      std::uint16_t folded = fold(digit_sum);
+      if (((at - made.udp_at) & 1U) != 0) folded = static_cast<std::uint16_t>(folded << 8U | folded >> 8U);
+      sum += folded;
+    }
+    ++first;
+  }
+  std::uint16_t checksum = 0;
+  if (checksums) {
+    checksum = static_cast<std::uint16_t>(~fold(sum));
+    if (checksum == 0) checksum = 0xFFFF;  // zero would mean: none (RFC 768)
+  }
+  std::memcpy(packet.data() + made.udp_at + offsetof(rte_udp_hdr, dgram_cksum), &checksum,
+              sizeof checksum);
+}
+
+}  // namespace penstock::blast

@@ -1,0 +1,63 @@
+// A run: consecutive messages of one capture set, laid out once.
+//
+//   RunHeader | Capture * capture_count | message * message_count
+//
+// The n-th message of the run has offset base_offset + n in every partition that the run names.
+#pragma once
+
+#include <optional>
+
+#include "storage/format/message.h"
+
+namespace penstock {
+
+struct RunHeader {
+  std::uint32_t length;  // bytes of the run, this header included; a multiple of 8
+  std::uint32_t message_count;
+  std::int64_t base_time_ns;  // received time of the earliest message (UnixNanos)
+  std::uint16_t capture_count;
+  std::uint16_t reserved0;  // zero
+  std::uint32_t reserved1;  // zero
+};
+static_assert(sizeof(RunHeader) == 24);
+static_assert(std::has_unique_object_representations_v<RunHeader>);
+
+// One partition that holds the run's messages: the stream's part in this log.
+struct Capture {
+  std::uint64_t stream;       // StreamId
+  std::uint64_t base_offset;  // Offset of the run's first message in that partition
+};
+static_assert(sizeof(Capture) == 16);
+static_assert(std::has_unique_object_representations_v<Capture>);
+
+inline constexpr std::size_t kCapturesMax = 32;
+
+[[nodiscard]] constexpr std::size_t run_head_bytes(std::size_t capture_count) {
+  return sizeof(RunHeader) + capture_count * sizeof(Capture);
+}
+
+// Walks the messages of one run. Every length is checked: a lying one ends the walk with ok() false.
+class RunReader {
+ public:
+  // `bytes` begins with a RunHeader and may be longer than the run.
+  explicit RunReader(std::span<const std::byte> bytes);
+
+  // False when the header or a message lies about its lengths; next() then gives nothing more.
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] const RunHeader& header() const { return header_; }
+  [[nodiscard]] std::size_t length() const { return header_.length; }
+  [[nodiscard]] Capture capture(std::size_t i) const;
+
+  // The next message, or nothing at the end. The view points into the bytes given.
+  [[nodiscard]] std::optional<MessageView> next();
+
+ private:
+  std::span<const std::byte> bytes_;  // of this run only
+  RunHeader header_{};
+  std::size_t at_ = 0;
+  std::uint32_t seen_ = 0;
+  std::string_view subject_;
+  bool ok_ = false;
+};
+
+}  // namespace penstock

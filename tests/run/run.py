@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Runs every part of `make test` and counts what really happened.
+
+ONLY_PARTS and SKIP_PARTS (names, separated by spaces or commas) choose parts, FUZZ_SECONDS sets the time
+of a fuzzer, V=1 shows all output. Full output of every program is kept in build/test-logs. The last line
+is `N passed, N failed, N skipped`; the exit code is not 0 when anything failed."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import parts
+import process
+import report
+from report import FAILED, PASSED, SKIPPED, Test
+
+LOGS = "build/test-logs"
+BUILD_TIMEOUT_S = 1200
+PROGRAM_TIMEOUT_S = 300
+
+
+class PartResult:
+    def __init__(self, part):
+        self.part = part
+        self.tests = []
+        self.figures = []
+        self.seconds = 0.0
+
+    def count(self, result):
+        return sum(test.result == result for test in self.tests)
+
+    def fail(self, name, reason):
+        show(f"FAILED  {name}: {reason}")
+        self.tests.append(Test(name, FAILED, reason=reason))
+
+
+def show(text):
+    print("  " + text, flush=True)
+
+
+def chosen(all_parts):
+    def names(variable):
+        wanted = re.split(r"[\s,]+", os.environ.get(variable, "").strip())
+        unknown = set(filter(None, wanted)) - {part.name for part in all_parts}
+        if unknown:
+            sys.exit(f"{variable} names no part: {', '.join(unknown)}; "
+                     f"parts are {', '.join(part.name for part in all_parts)}")
+        return set(filter(None, wanted))
+
+    only, skip = names("ONLY_PARTS"), names("SKIP_PARTS")
+    return [part for part in all_parts if (not only or part.name in only) and part.name not in skip]
+
+
+def build(result):
+    """Builds what the part needs; False when that fails."""
+    part = result.part
+    log_path = f"{LOGS}/{part.name}-build.log"
+    command = ["make", "--keep-going", f"BUILD={part.build}", *part.goals]
+    # The make that started us has its own job slots, which are not ours to use.
+    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    with open(log_path, "w", encoding="utf-8") as log:
+        def on_line(text):
+            log.write(text + "\n")
+            show(text.strip() if text.startswith("  ") else text)
+        outcome = process.run(command, BUILD_TIMEOUT_S, on_line, env)
+    if outcome.timed_out:
+        result.fail(f"{part.name}.build", f"not done after {BUILD_TIMEOUT_S} s")
+    elif outcome.code != 0:
+        result.fail(f"{part.name}.build", f"`{' '.join(command)}` failed, see {log_path}")
+    return outcome.code == 0 and not outcome.timed_out
+
+
+def listed_tests(program):
+    """How many tests a GoogleTest program has, as it says itself; 0 when it cannot say."""
+    try:
+        done = subprocess.run(program.command + ["--gtest_list_tests"], capture_output=True, timeout=60,
+                              stdin=subprocess.DEVNULL, check=False, env=os.environ | program.env)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(line.startswith(b"  ") for line in done.stdout.splitlines())
+
+
+def without_aslr(program):
+    """ThreadSanitizer of g++ 12 cannot start where the kernel randomises addresses more than it foresaw."""
+    if "TSAN_OPTIONS" not in program.env:
+        return program.command
+    setarch = ["setarch", "--addr-no-randomize"]
+    works = subprocess.run(setarch + ["true"], capture_output=True, check=False).returncode == 0
+    return setarch + program.command if works else program.command
+
+
+def reported(program, reader, outcome, report_path):
+    """The tests of a program that has ended: from its report, or from what it said before it broke."""
+    if os.path.exists(report_path):
+        tests = report.gtest_results(report_path) if program.kind == "gtest" else report.read(report_path)
+        reason = {test.name: test.reason for test in reader.tests}
+        for test in tests:
+            test.reason = test.reason or reason.get(test.name, "")
+    else:
+        tests = reader.tests
+    failed = any(test.result == FAILED for test in tests)
+    if outcome.timed_out and not failed:
+        tests.append(Test(program.name, FAILED, reason="was stopped"))
+    elif outcome.code != 0 and not failed:
+        tests.append(Test(program.name, FAILED, reason=f"ended with code {outcome.code}, though no test failed"))
+    if program.kind == "gtest" and not os.path.exists(report_path):
+        for number in range(listed_tests(program) - len(tests)):
+            tests.append(Test(f"{program.name}.not_run_{number}", FAILED, reason="not run: the program broke"))
+    return tests
+
+
+def run_program(result, program, timeout_s):
+    base = f"{LOGS}/{result.part.name}-{program.name}"
+    report_path = base + ".json"
+    command = [word.replace("{report}", report_path) for word in without_aslr(program)]
+    if program.kind == "gtest":
+        command.append(f"--gtest_output=json:{report_path}")
+    env = os.environ | {"PENSTOCK_BUILD": "build/release", "PYTHONDONTWRITEBYTECODE": "1",
+                        "PYTHONPATH": os.getcwd()} | program.env
+    reader = report.Reader(show, verbose=os.environ.get("V") == "1")
+    with open(base + ".log", "w", encoding="utf-8", errors="replace") as log:
+        def on_line(text):
+            log.write(text + "\n")
+            reader.line(text)
+        try:
+            outcome = process.run(command, timeout_s, on_line, env)
+        except OSError as error:
+            result.fail(program.name, f"cannot be started: {error}")
+            return
+    reader.flush()
+    if outcome.timed_out:
+        show(f"STOPPED {program.name}: not done after {timeout_s:.0f} s")
+    for line in outcome.left_behind:
+        show(f"warning: {program.name} left a process running, ended now: {line[:200]}")
+    tests = reported(program, reader, outcome, report_path)
+    for test in tests:
+        if test.result == FAILED and test not in reader.tests:
+            if not any(test.name == seen.name for seen in reader.tests) and "not_run_" not in test.name:
+                show(f"FAILED  {test.name}: {test.reason}")
+    counts = {kind: sum(test.result == kind for test in tests) for kind in (PASSED, FAILED, SKIPPED)}
+    show(f"{program.name}: {counts[PASSED]} passed, {counts[FAILED]} failed, {counts[SKIPPED]} skipped "
+         f"in {outcome.seconds:.1f} s")
+    if counts[FAILED]:
+        show(f"again: {' '.join(program.command)}; all it said: {base}.log")
+    result.tests += tests
+    result.figures += reader.figures
+
+
+def run_part(part):
+    result = PartResult(part)
+    start = time.monotonic()
+    print(f"\n== {part.name}: {part.what}", flush=True)
+    if not part.programs:
+        show("no sources: nothing to run")
+        return result
+    if build(result):
+        deadline = time.monotonic() + part.timeout_s
+        for program in part.programs:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                result.fail(program.name, f"not run: the part's {part.timeout_s} s were used up")
+            else:
+                own_s = left_s if len(part.programs) == 1 else min(left_s, PROGRAM_TIMEOUT_S)
+                run_program(result, program, own_s)
+        if not result.tests:
+            result.fail(part.name, "has sources, but not one test was executed")
+    result.seconds = time.monotonic() - start
+    return result
+
+
+def summarise(results):
+    if any(result.figures for result in results):
+        print("\n== figures")
+        for result in results:
+            for line in result.figures:
+                print(f"  [{result.part.name}] {line}")
+    failures = [(result.part.name, test) for result in results for test in result.tests if test.result == FAILED]
+    if failures:
+        print("\n== failed")
+        for name, test in failures[:100]:
+            print(f"  [{name}] {test.name}{': ' + test.reason if test.reason else ''}")
+    print(f"\n  {'part':<12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
+    for result in results:
+        print(f"  {result.part.name:<12} {result.count(PASSED):>7} {result.count(FAILED):>7} "
+              f"{result.count(SKIPPED):>8} {result.seconds:>8.1f}")
+    total = {kind: sum(result.count(kind) for result in results) for kind in (PASSED, FAILED, SKIPPED)}
+    print(f"\n{total[PASSED]} passed, {total[FAILED]} failed, {total[SKIPPED]} skipped", flush=True)
+    return total[FAILED] == 0 and total[PASSED] > 0
+
+
+def main():
+    os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+    process.adopt_orphans()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: ends what is running
+    results = []
+    all_parts = chosen(parts.all_parts())
+    shutil.rmtree(LOGS, ignore_errors=True)
+    os.makedirs(LOGS)
+    try:
+        for part in all_parts:
+            results.append(run_part(part))
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was running has been ended")
+        sys.exit(130)
+    sys.exit(0 if summarise(results) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Rules that another program checks: formatting, clang-tidy, headers that compile alone, shell scripts."""
+
+import os
+import re
+import subprocess
+
+from tree import ROOT, Finding, code, files, first_line
+
+CLANG_FORMAT = os.environ.get("CLANG_FORMAT", "clang-format-19")
+DIAGNOSTIC = re.compile(r"^(?:\./)?(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? (?:fatal )?(?:error|warning): (?P<text>.*)")
+
+
+def call(*command):
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def diagnostics(output, remedy=""):
+    seen = set()
+    for line in output.splitlines():
+        match = DIAGNOSTIC.match(line)
+        if match and line not in seen:  # a header's finding comes once for each file that includes it
+            seen.add(line)
+            path = os.path.relpath(os.path.join(ROOT, match["path"]), ROOT)
+            yield Finding(path, int(match["line"]), match["text"] + remedy)
+
+
+def by_make(goal, remedy):
+    """Checks of which `make` keeps a stamp for each file, so that only what changed is checked again."""
+    done = call("make", "--keep-going", "BUILD=release", goal)
+    found = list(diagnostics(done.stdout, remedy))
+    if done.returncode != 0 and not found:
+        found.append(Finding("Makefile", 1, f"`make {goal}` failed: {done.stdout[-2000:]}"))
+    return found
+
+
+def clang_format():
+    found = set()
+    for start in range(0, len(code()), 50):
+        done = call(CLANG_FORMAT, "--dry-run", "--Werror", "--ferror-limit=1", *code()[start:start + 50])
+        for finding in diagnostics(done.stdout):
+            found.add((finding.path, finding.line))
+        if done.returncode != 0 and not found:
+            yield Finding(".clang-format", 1, done.stdout[:500])
+    for path, line in sorted(found):
+        yield Finding(path, line, "not formatted; `make format`")
+
+
+def clang_tidy():
+    return by_make("tidy-clang", "")
+
+
+def headers_stand_alone():
+    return by_make("tidy-headers", "; include what the header uses")
+
+
+def shell_scripts():
+    for path in files():
+        if path.endswith(".sh") or re.match(r"#!.*\b(ba)?sh\b", first_line(path)):
+            done = call("shellcheck", "--severity=warning", "--format=gcc", path)
+            yield from diagnostics(done.stdout, "; see shellcheck(1)")
+            if done.returncode > 1:
+                yield Finding(path, 1, done.stdout[:500])
+
+
+def python_compiles():
+    for path in files():
+        if path.endswith(".py"):
+            try:
+                with open(os.path.join(ROOT, path), "rb") as file:
+                    compile(file.read(), path, "exec")
+            except SyntaxError as error:
+                yield Finding(path, error.lineno or 1, f"{error.msg}; python3 refuses the file")
+
+
+RULES = [clang_format, headers_stand_alone, clang_tidy, shell_scripts, python_compiles]

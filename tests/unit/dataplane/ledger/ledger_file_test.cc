@@ -1,0 +1,144 @@
+#include "dataplane/ledger/ledger_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+namespace penstock {
+namespace {
+
+class LedgerFileTest : public testing::Test {
+ protected:
+  LedgerFileTest() : folder_(std::filesystem::temp_directory_path() / "penstock-ledger-XXXXXX") {
+    std::string pattern = folder_.string();
+    folder_ = mkdtemp(pattern.data());
+    path_ = folder_ / "ledger";
+  }
+  ~LedgerFileTest() override { std::filesystem::remove_all(folder_); }
+
+  std::unique_ptr<LedgerFile> create() {
+    auto file = LedgerFile::create(
+        path_, "node", {{{AccountKind::kDevice, kNoShard, "lan0"}},
+                        {{AccountKind::kPort, 0, "lan0"}, {AccountKind::kShard, 0, "0"}}},
+        UnixNanos(7));
+    EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().what);
+    return std::move(*file);
+  }
+  LedgerSnapshot snapshot() {
+    auto reader = LedgerReader::open(path_);
+    EXPECT_TRUE(reader.has_value()) << (reader ? "" : reader.error().what);
+    auto taken = reader->snapshot();
+    EXPECT_TRUE(taken.has_value()) << (taken ? "" : taken.error().what);
+    return *taken;
+  }
+
+  std::filesystem::path folder_;
+  std::string path_;
+};
+
+TEST_F(LedgerFileTest, AReaderSeesWhatWasPublishedAndNothingElse) {
+  auto file = create();
+  auto& port = file->area(1).account<PortAccount>(0);
+  port.received.add(3, 300);
+  port[PacketFate::kDecoded].add(2, 200);
+  EXPECT_EQ(snapshot().accounts[1].as<PortAccount>().received, (Tally{0, 0}));
+  file->area(1).publish();
+  port.received.add(1000);
+
+  const LedgerSnapshot seen = snapshot();
+  EXPECT_EQ(seen.node, "node");
+  EXPECT_EQ(seen.started, UnixNanos(7));
+  ASSERT_EQ(seen.accounts.size(), 3U);
+  EXPECT_EQ(seen.accounts[1].kind, AccountKind::kPort);
+  EXPECT_EQ(seen.accounts[1].name, "lan0");
+  EXPECT_EQ(seen.accounts[1].as<PortAccount>().received, (Tally{3, 300}));
+  EXPECT_EQ(seen.accounts[1].as<PortAccount>()[PacketFate::kDecoded], (Tally{2, 200}));
+}
+
+TEST_F(LedgerFileTest, ABookIsReadAfterItsDaemonDied) {
+  const pid_t child = fork();
+  if (child == 0) {
+    auto file = create();
+    file->area(1).account<MessageAccount>(1).offered.add(5, 50);
+    file->area(1).publish();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  const LedgerSnapshot seen = snapshot();
+  EXPECT_FALSE(seen.alive);
+  EXPECT_FALSE(seen.ended);
+  EXPECT_EQ(seen.accounts[2].as<MessageAccount>().offered, (Tally{5, 50}));
+}
+
+TEST_F(LedgerFileTest, AnOrderlyEndIsTold) {
+  auto file = create();
+  EXPECT_TRUE(snapshot().alive);
+  file->mark_ended();
+  EXPECT_TRUE(snapshot().ended);
+}
+
+TEST_F(LedgerFileTest, TheLedgerOfTheDaemonBeforeIsKept) {
+  create()->area(1).publish();
+  create();
+  EXPECT_TRUE(std::filesystem::exists(path_ + ".previous"));
+}
+
+TEST_F(LedgerFileTest, EverySnapshotBalancesWhileTheWriterRuns) {
+  auto file = create();
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    auto& port = file->area(1).account<PortAccount>(0);
+    while (!stop.load(std::memory_order_relaxed)) {
+      port.received.add(2, 128);
+      port[PacketFate::kDecoded].add(64);
+      port[PacketFate::kNoDoor].add(64);
+      file->area(1).publish();
+    }
+  });
+  auto reader = LedgerReader::open(path_);
+  ASSERT_TRUE(reader.has_value());
+  std::uint64_t cases = 0;
+  for (std::uint64_t last = 0; last < 20'000;) {
+    const auto seen = reader->snapshot();
+    if (!seen) continue;  // kBusy: the writer publishes without a pause here
+    auto port = seen->accounts[1].as<PortAccount>();
+    const Tally sum{port[PacketFate::kDecoded].count + port[PacketFate::kNoDoor].count,
+                    port[PacketFate::kDecoded].bytes + port[PacketFate::kNoDoor].bytes};
+    if (port.received != sum) ADD_FAILURE() << port.received.count << " vs " << sum.count;
+    last = port.received.count;
+    ++cases;
+  }
+  stop = true;
+  writer.join();
+  EXPECT_GT(cases, 0U);
+}
+
+TEST_F(LedgerFileTest, AFileThatIsNoLedgerIsRefused) {
+  std::ofstream(path_) << std::string(100'000, 'x');
+  const auto reader = LedgerReader::open(path_);
+  ASSERT_FALSE(reader.has_value());
+  EXPECT_EQ(reader.error().code, Errc::kCorrupt);
+}
+
+TEST(FatesTest, EveryFateHasAnOwnNameAndAHelpText) {
+  std::set<std::string_view> names;
+  for (const FateInfo& fate : kPacketFateInfo) {
+    EXPECT_TRUE(names.insert(fate.name).second) << fate.name;
+    EXPECT_FALSE(fate.help.empty());
+  }
+  names.clear();
+  for (const FateInfo& fate : kMessageFateInfo) {
+    EXPECT_TRUE(names.insert(fate.name).second) << fate.name;
+    EXPECT_FALSE(fate.help.empty());
+  }
+}
+
+}  // namespace
+}  // namespace penstock
