@@ -1,12 +1,13 @@
 # The whole build of Penstock: GNU make, pkg-config and the compilers, nothing behind them.
 #
 # Folders decide what is built, so a new file needs no line here:
-#   base, storage, dataplane, control     one static archive each, without the main.cc files
-#   control/daemon, control/cli           penstockd, penstock
-#   perf/blast, perf/micro, perf/NAME     penstock-blast, the micro benchmarks, a load generator each
-#   tests/unit/LIBRARY, tests/sim, tests/crash   one GoogleTest program each, of all *.cc in the folder
-#   tests/fuzz/NAME_fuzz.cc               one libFuzzer program each
-# BUILD picks how: release (default), asan, tsan, fuzz; everything made lands in build/$(BUILD).
+#   base, storage, dataplane, control   one static archive each, of all *.cc but main.cc
+#   control/daemon, control/cli         penstockd, penstock
+#   perf/blast, perf/micro, perf/NAME   penstock-blast, the micro benchmarks, one program each
+#   tests/unit/LIBRARY, sim, crash      one GoogleTest program each, of all *.cc in the folder
+#   tests/fuzz/NAME_fuzz.cc             one libFuzzer program each
+#   tests/lib                           linked into every test program
+# BUILD says how: release (default), asan, tsan, fuzz. All that is made lands in build/$(BUILD).
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -23,6 +24,7 @@ endif
 BUILD ?= release
 OUT   := build/$(BUILD)
 OBJ   := $(OUT)/obj
+TIDY  := build/tidy
 
 # ---- Tools and flags -----------------------------------------------------------------------------
 
@@ -30,59 +32,48 @@ CLANG_VERSION ?= 19
 CLANG_FORMAT  ?= clang-format-$(CLANG_VERSION)
 CLANG_TIDY    ?= clang-tidy-$(CLANG_VERSION)
 PYTHON        ?= python3
+CXX           := $(if $(filter fuzz,$(BUILD)),clang++-$(CLANG_VERSION),g++)
+AR            := ar
 
-ifeq ($(BUILD),fuzz)
-CXX := clang++-$(CLANG_VERSION)
-else
-CXX := g++
-endif
-AR := ar
-
-# pkg-config is asked once, and only when something is compiled: `make deps` and `make help` must work
-# on a machine that has neither it nor the libraries.
-once = $(eval $(1) := $(2))$($(1))
-pkg  = $(shell pkg-config $(1) || echo '$$(error pkg-config $(1) failed: run "make deps" first)')
-
+# What each library needs of others; one above another needs what that one needs.
 PKG_base      := libisal fmt
 PKG_storage   := $(PKG_base) liburing
 PKG_dataplane := $(PKG_storage) libdpdk libhs
 PKG_control   := $(PKG_dataplane) spdlog tomlplusplus nlohmann_json CLI11
+LIBRARIES     := base storage dataplane control
 
-# The libraries' headers are system headers, so that our warnings judge our code. The instruction set is
-# what DPDK was built for and nothing newer: the appliance must run on machines without AVX2.
-system_headers = $(patsubst -I%,-isystem%,$(filter-out -march=%,$(1)))
-CFLAGS_base      = $(call once,CFLAGS_base,$(call system_headers,$(call pkg,--cflags $(PKG_base))))
-CFLAGS_storage   = $(call once,CFLAGS_storage,$(call system_headers,$(call pkg,--cflags $(PKG_storage))))
-CFLAGS_dataplane = $(call once,CFLAGS_dataplane,$(call system_headers,$(call pkg,--cflags $(PKG_dataplane))))
-CFLAGS_control   = $(call once,CFLAGS_control,$(call system_headers,$(call pkg,--cflags $(PKG_control))))
-MARCH            = $(call once,MARCH,$(filter -march=%,$(call pkg,--cflags libdpdk)))
+# pkg-config is asked once for each, and only when something is compiled: `make deps`, `make help`
+# have to work where neither it nor the libraries are. Their headers are system headers, so that our
+# warnings judge our code only. The instruction set is what DPDK was built for and nothing newer:
+# the appliance must run on machines without AVX2.
+pkg  = $(shell pkg-config $(1) || echo '$$(error pkg-config $(1) failed: run "make deps" first)')
+once = $(eval $(1) := $(2))$($(1))
+define ask
+CFLAGS_$(1) = $$(call once,CFLAGS_$(1),$$(patsubst -I%,-isystem%,$$(filter-out -march=%,$\
+                $$(call pkg,--cflags $(PKG_$(1))))))
+LIBS_$(1)   = $$(call once,LIBS_$(1),$$(call pkg,--libs $(PKG_$(1))))
+endef
+$(foreach l,$(LIBRARIES),$(eval $(call ask,$(l))))
+MARCH = $(call once,MARCH,$(filter -march=%,$(call pkg,--cflags libdpdk)))
 
-LIBS_base      = $(call once,LIBS_base,$(call pkg,--libs $(PKG_base)))
-LIBS_storage   = $(call once,LIBS_storage,$(call pkg,--libs $(PKG_storage)))
-LIBS_dataplane = $(call once,LIBS_dataplane,$(call pkg,--libs $(PKG_dataplane)))
-LIBS_control   = $(call once,LIBS_control,$(call pkg,--libs $(PKG_control)))
-
-# -Wconversion without -Wsign-conversion: a value must not silently shrink on its way to a disk or a wire.
-WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wold-style-cast -Wcast-qual \
-        -Wformat=2 -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi -Wvla
+# -Wconversion without -Wsign-conversion: no value may shrink unseen on its way to drive or wire.
+WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wold-style-cast \
+        -Wcast-qual -Wformat=2 -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi -Wvla
 ifneq ($(BUILD),fuzz)
 # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651).
 WARN += -Wduplicated-cond -Wlogical-op -Wno-restrict
 endif
+# Instrumentation confuses the warnings that follow the flow of values; the release build has them.
+NO_FLOW_WARN := -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow \
+                -Wno-stringop-overread -Wno-nonnull -Wno-null-dereference
 
-# Instrumentation confuses the warnings that follow the flow of values; release has them on.
-NO_FLOW_WARN := -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread \
-                -Wno-nonnull -Wno-null-dereference -Wno-tsan
-
+CHECKED      := -O1 -g -D_GLIBCXX_ASSERTIONS -fno-sanitize-recover=all
 MODE_release := -O2 -g
-MODE_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS \
-                $(NO_FLOW_WARN)
-MODE_tsan    := -O1 -g -fsanitize=thread -D_GLIBCXX_ASSERTIONS $(NO_FLOW_WARN)
-MODE_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-                -D_GLIBCXX_ASSERTIONS
-LINK_asan    := -fsanitize=address,undefined
-LINK_tsan    := -fsanitize=thread
-LINK_fuzz    := -fsanitize=fuzzer,address,undefined
+MODE_asan    := $(CHECKED) -fsanitize=address,undefined $(NO_FLOW_WARN)
+# ThreadSanitizer understands DPDK's rings only in their C11 form: the other one orders by compiler
+# barriers, which is right on x86 and invisible to it. It cannot model fences either (-Wtsan).
+MODE_tsan    := $(CHECKED) -fsanitize=thread $(NO_FLOW_WARN) -Wno-tsan -DRTE_USE_C11_MEM_MODEL
+MODE_fuzz    := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined
 ifeq ($(origin MODE_$(BUILD)),undefined)
 $(error BUILD=$(BUILD) is not one of release, asan, tsan, fuzz)
 endif
@@ -90,22 +81,22 @@ endif
 # Frame pointers stay, so that perf can unwind a production node at little cost.
 CXXFLAGS = -std=c++23 $(MARCH) $(MODE_$(BUILD)) $(WARN) -fno-omit-frame-pointer -pthread \
            -ffile-prefix-map=$(CURDIR)/= -I.
-LDFLAGS  = $(MODE_$(BUILD)) $(LINK_$(BUILD)) -pthread -Wl,--as-needed
+LDFLAGS  = $(MODE_$(BUILD)) $(if $(filter fuzz,$(BUILD)),-fsanitize=fuzzer) -pthread -Wl,--as-needed
 
-# jemalloc replaces malloc by being linked; nothing names its symbols, so the linker must be told to keep
-# it. The sanitizers bring their own malloc.
+# jemalloc replaces malloc by being linked; nothing names its symbols, so the linker has to be told
+# to keep it. The sanitizers bring their own malloc.
 ifeq ($(BUILD),release)
 MALLOC := -Wl,--no-as-needed -ljemalloc -Wl,--as-needed
 endif
 
 # ---- What there is -------------------------------------------------------------------------------
 
-FOLDERS := $(wildcard base storage dataplane control perf tests)
+FOLDERS := $(wildcard $(LIBRARIES) perf tests)
 SOURCES := $(if $(FOLDERS),$(sort $(shell find $(FOLDERS) -name '*.cc')))
-objects  = $(patsubst %.cc,$(OBJ)/%.o,$(1))
+HEADERS := $(if $(FOLDERS),$(sort $(shell find $(FOLDERS) -name '*.h')))
 under    = $(filter $(addsuffix /%,$(1)),$(SOURCES))
+objects  = $(patsubst %.cc,$(OBJ)/%.o,$(1))
 
-LIBRARIES := base storage dataplane control
 $(foreach l,$(LIBRARIES),$(eval SRC_$(l) := $(filter-out %/main.cc,$(call under,$(l)))))
 SRC_tests := $(call under,tests/lib)
 
@@ -114,97 +105,187 @@ WITH_base      := base
 WITH_storage   := storage base
 WITH_dataplane := dataplane storage base
 WITH_control   := control dataplane storage base
-archives = $(patsubst %,$(OUT)/lib%.a,$(1))
 
-# How a source file is compiled follows from the library it belongs to or mirrors. What is not below the
-# control plane in the house (perf, sim, fuzz, ...) may use all of it.
+# How a source file is compiled follows from the library it belongs to or, in tests/unit, mirrors.
+# Everything else (perf, sim, fuzz, ...) may use all of the house.
 FLAGS_base      = $(CFLAGS_base) -fno-exceptions
 FLAGS_storage   = $(CFLAGS_storage) -fno-exceptions
 FLAGS_dataplane = $(CFLAGS_dataplane) -fno-exceptions
 FLAGS_control   = $(CFLAGS_control)
 FLAGS_perf      = $(CFLAGS_control)
-FLAGS_tests     = $(CFLAGS_$(firstword $(filter $(LIBRARIES),$(word 3,$(subst /, ,$(1)))) control))
-flags_of        = $(call FLAGS_$(firstword $(subst /, ,$(1))),$(1))
+FLAGS_tests     = $(CFLAGS_$(firstword $(filter $(LIBRARIES),$(word 3,$(1))) control))
+words_of        = $(subst /, ,$(1))
+flags_of        = $(call FLAGS_$(firstword $(call words_of,$(1))),$(call words_of,$(1)))
 
-# ---- Programs ------------------------------------------------------------------------------------
-# program: $(1) file under $(OUT), $(2) its sources, $(3) the topmost library it links, $(4) more libraries
-PROGRAMS :=
-TESTS    :=
+# ---- What is made of it --------------------------------------------------------------------------
+
+# program: adds to the list $(1), if it has sources, the program $(2) under $(OUT), of the sources
+# $(3), with the library $(4) and those below it, and the linker options $(5).
 define program
-$(OUT)/$(1): $(call objects,$(2)) $(if $(filter tests/%,$(1)),$(if $(SRC_tests),$(OUT)/libtests.a)) \
-             $(call archives,$(WITH_$(3))) $(OUT)/$(1).parts
+ifneq ($(strip $(3)),)
+$(1) += $(2)
+$(OUT)/$(2): $(call objects,$(3)) $(if $(filter TESTS,$(1)),$(OUT)/libtests.a) \
+             $(patsubst %,$(OUT)/lib%.a,$(WITH_$(4))) $(OUT)/$(2).parts
 	@mkdir -p $$(@D)
 	@echo "  link    $$@"
-	@$$(CXX) $$(LDFLAGS) $$(filter %.o %.a,$$^) -o $$@ $(4) $$(LIBS_$(3)) $$(MALLOC)
-$(OUT)/$(1).parts: PARTS = $(2)
-endef
-
-# Adds $(1) to the list $(4), if there are sources for it.
-define folder_program
-ifneq ($(strip $(2)),)
-$(4) += $(1)
-$(call program,$(1),$(2),$(3),$(5))
+	@$$(CXX) $$(LDFLAGS) $$(filter %.o %.a,$$^) -o $$@ $(5) $$(LIBS_$(4)) $$(MALLOC)
+$(OUT)/$(2).parts: PARTS = $(3)
 endif
 endef
+make_program = $(eval $(call program,$(1),$(2),$(3),$(4),$(5)))
 
 ifneq ($(BUILD),fuzz)
 
-# daemon and cli: main.cc alone, the rest of their folders is in libcontrol.
-$(eval $(call folder_program,penstockd,$(filter control/daemon/main.cc,$(SOURCES)),control,PROGRAMS))
-$(eval $(call folder_program,penstock,$(filter control/cli/main.cc,$(SOURCES)),control,PROGRAMS))
-$(eval $(call folder_program,penstock-blast,$(call under,perf/blast),dataplane,PROGRAMS))
-$(eval $(call folder_program,perf/micro,$(filter perf/micro/%_bench.cc,$(SOURCES)),control,PROGRAMS,-lbenchmark_main -lbenchmark))
-PERF_NAMES := $(filter-out blast micro,$(patsubst perf/%/main.cc,%,$(filter perf/%/main.cc,$(SOURCES))))
-$(foreach n,$(PERF_NAMES),$(eval $(call folder_program,perf/$(n),$(call under,perf/$(n)),control,PROGRAMS)))
+main_of   = $(filter $(1)/main.cc,$(SOURCES))
+BENCHES  := $(filter perf/micro/%_bench.cc,$(SOURCES))
+PERF_ALL := $(patsubst perf/%/main.cc,%,$(filter perf/%/main.cc,$(SOURCES)))
+$(call make_program,PROGRAMS,penstockd,$(call main_of,control/daemon),control)
+$(call make_program,PROGRAMS,penstock,$(call main_of,control/cli),control)
+$(call make_program,PROGRAMS,penstock-blast,$(call under,perf/blast),dataplane)
+$(call make_program,PROGRAMS,perf/micro,$(BENCHES),control,-lbenchmark_main -lbenchmark)
+$(foreach n,$(filter-out blast micro,$(PERF_ALL)),\
+  $(call make_program,PROGRAMS,perf/$(n),$(call under,perf/$(n)),control))
 
-# A test folder with a main.cc of its own is not given gtest's.
-gtest = -lgmock -lgtest $(if $(filter %/main.cc,$(1)),,-lgtest_main)
-test_program = $(call folder_program,$(1),$(2),$(3),TESTS,$(call gtest,$(2)))
-$(foreach l,$(LIBRARIES),$(eval $(call test_program,tests/unit_$(l),$(call under,tests/unit/$(l)),$(l))))
-$(eval $(call test_program,tests/sim,$(call under,tests/sim),control))
-$(eval $(call test_program,tests/crash,$(call under,tests/crash),control))
+# A test folder with a main.cc of its own is not given GoogleTest's.
+gtest = $(if $(filter %/main.cc,$(1)),,-lgtest_main) -lgmock -lgtest
+make_test = $(call make_program,TESTS,$(1),$(2),$(3),$(call gtest,$(2)))
+$(foreach l,$(LIBRARIES),$(call make_test,tests/unit_$(l),$(call under,tests/unit/$(l)),$(l)))
+$(call make_test,tests/sim,$(call under,tests/sim),control)
+$(call make_test,tests/crash,$(call under,tests/crash),control)
 
 else
 
-# A fuzzer links the control plane only when it names it: most judge a format or a protocol, and their
-# build should not wait for it.
+# A fuzzer links the control plane only when it names it: most judge a format or a protocol, and
+# should not wait for the rest of the house to compile.
 FUZZERS := $(patsubst tests/fuzz/%_fuzz.cc,%,$(filter tests/fuzz/%_fuzz.cc,$(SOURCES)))
 FUZZ_HELPERS := $(filter-out %_fuzz.cc,$(call under,tests/fuzz))
-fuzz_top = $(if $(shell grep -l '"control/' $(1)),control,dataplane)
-$(foreach n,$(FUZZERS),$(eval $(call folder_program,$(n),tests/fuzz/$(n)_fuzz.cc $(FUZZ_HELPERS),$(call fuzz_top,tests/fuzz/$(n)_fuzz.cc),PROGRAMS)))
+fuzz_library = $(if $(shell grep -l '"control/' $(1)),control,dataplane)
+make_fuzzer = $(call make_program,PROGRAMS,$(1),$(2) $(FUZZ_HELPERS),$(call fuzz_library,$(2)))
+$(foreach n,$(FUZZERS),$(call make_fuzzer,$(n),tests/fuzz/$(n)_fuzz.cc))
 
 endif
-
-# ---- Rules ---------------------------------------------------------------------------------------
 
 $(OBJ)/%.o: %.cc Makefile
 	@mkdir -p $(@D)
 	@echo "  compile $< [$(BUILD)]"
 	@$(CXX) $(CXXFLAGS) $(call flags_of,$<) -MMD -MP -c $< -o $@
 
+# By way of another name: an archive is there whole or not at all, also for a second make.
 define archive
 $(OUT)/lib$(1).a: $(call objects,$(SRC_$(1))) $(OUT)/lib$(1).a.parts
-	@rm -f $$@
-	@$$(AR) rcsD $$@ $$(filter %.o,$$^)
+	@rm -f $$@.$$$$$$$$ && $$(AR) rcsD $$@.$$$$$$$$ $$(filter %.o,$$^) && mv -f $$@.$$$$$$$$ $$@
 $(OUT)/lib$(1).a.parts: PARTS = $(SRC_$(1))
 endef
 $(foreach l,$(LIBRARIES) tests,$(eval $(call archive,$(l))))
 
-# What something is made of, rewritten only when it changes: a deleted source file relinks as well.
+# What something is made of, rewritten only when that changes: so a deleted source file relinks too.
 $(OUT)/%.parts: FORCE
 	@mkdir -p $(@D)
 	@echo '$(PARTS)' | cmp -s - $@ || echo '$(PARTS)' >$@
 
 -include $(patsubst %.cc,$(OBJ)/%.d,$(SOURCES))
 
-.PHONY: FORCE all tests fuzzers deps help
+# ---- Tidy: a stamp for each file, so that only what changed is checked again ---------------------
+
+$(TIDY)/headers/%.ok: % Makefile
+	@mkdir -p $(@D)
+	@echo '#include "$<"' | $(CXX) $(CXXFLAGS) $(call flags_of,$<) -fsyntax-only \
+	  -MMD -MP -MT $@ -MF $(@:.ok=.d) -x c++ -
+	@touch $@
+
+# clang-tidy writes no dependencies; g++ finds them in a fraction of the time. Warnings are for the
+# compilers, so none of the -W options is passed on.
+$(TIDY)/clang/%.ok: % .clang-tidy $(wildcard tests/.clang-tidy) Makefile
+	@mkdir -p $(@D)
+	@$(CXX) $(CXXFLAGS) $(call flags_of,$<) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
+	@$(CLANG_TIDY) --quiet $< -- $(filter-out -W%,$(CXXFLAGS) $(call flags_of,$<)) 2>&1 | \
+	  { grep -v -E '^[0-9]+ (warning|error)|^Suppressed|^Use -header-filter' || true; }
+	@touch $@
+
+-include $(HEADERS:%=$(TIDY)/headers/%.d) $(SOURCES:%=$(TIDY)/clang/%.d)
+
+.PHONY: tidy-headers tidy-clang
+tidy-headers: $(HEADERS:%=$(TIDY)/headers/%.ok)
+tidy-clang: $(SOURCES:%=$(TIDY)/clang/%.ok)
+
+# ---- For people ----------------------------------------------------------------------------------
+
+.PHONY: FORCE all tests deps peers demo test sim crash fuzz soak tidy format bench
+.PHONY: install uninstall clean help
 FORCE:
 
-all: $(addprefix $(OUT)/,$(PROGRAMS)) ## Build every program (the default)
+all: $(addprefix $(OUT)/,$(PROGRAMS)) ## Build every program (the default); BUILD=asan, tsan, fuzz
 
 tests: $(addprefix $(OUT)/,$(TESTS)) ## Build the unit, simulation and crash test programs
 
-# ---- For people ----------------------------------------------------------------------------------
+deps: ## Install the Debian packages that are missing
+	@nic-config/deps.sh
+
+demo: ## Show the product at work, from packets to stored messages and back
+	@nic-config/deps.sh build product
+	@$(MAKE) all
+	@tests/demo/demo.sh
+
+test: ## Run every test; ONLY_PARTS="unit sim" or SKIP_PARTS=... choose, V=1 shows all output
+	@nic-config/deps.sh build product test
+	@$(PYTHON) tests/run/run.py
+
+sim: ## Run the simulation; SEED=N repeats one run
+	@$(if $(SEED),PENSTOCK_SEED=$(SEED) )ONLY_PARTS=sim $(PYTHON) tests/run/run.py
+
+crash: ## Run the crash tests
+	@ONLY_PARTS=crash $(PYTHON) tests/run/run.py
+
+FUZZ_SECONDS ?= 40
+fuzz: ## Run every fuzzer for FUZZ_SECONDS (40); FUZZ=NAME for one
+	@$(MAKE) BUILD=fuzz all
+	@$(PYTHON) tests/run/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+SOAK_SECONDS ?= 7200
+soak: ## Repeat simulation, crash and soak tests with new seeds for SOAK_SECONDS (7200)
+	@$(MAKE) all tests
+	@$(PYTHON) tests/run/soak.py --seconds $(SOAK_SECONDS)
+
+tidy: ## Check the rules of the house; RULE=NAME for one
+	@$(PYTHON) tests/tidy/tidy.py $(RULE)
+
+format: ## Format the C++ sources in place
+	@$(CLANG_FORMAT) -i $(SOURCES) $(HEADERS)
+
+bench: ## Measure what the product does on this machine
+	@nic-config/deps.sh build product bench
+	@$(MAKE) all
+	@perf/run.sh
+
+peers: build/peers/stamp ## Unpack programs of other makers for the interop tests
+build/peers/stamp: tests/run/peers.sh
+	@$< $(@D)
+	@touch $@
+
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+# SOURCE:PLACE pairs of what is installed, so that uninstall cannot forget one.
+INSTALLED = $(OUT)/penstockd:$(PREFIX)/sbin/penstockd \
+            $(foreach p,penstock penstock-blast,$(OUT)/$(p):$(PREFIX)/bin/$(p)) \
+            $(foreach m,$(wildcard docs/man/*.[1-8]),$\
+              $(m):$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
+            $(foreach u,$(wildcard nic-config/*.service),$(u):$(UNITDIR)/$(notdir $(u))) \
+            $(foreach e,$(wildcard docs/penstock.toml),$\
+              $(e):$(SYSCONFDIR)/penstock/penstock.toml.example)
+
+install: all ## Install to DESTDIR, PREFIX (/usr/local) and SYSCONFDIR (/etc)
+	@for pair in $(INSTALLED); do \
+	  mode=644; if [[ -x $${pair%%:*} ]]; then mode=755; fi; \
+	  echo "  install $(DESTDIR)$${pair#*:}"; \
+	  install -D -m $$mode "$${pair%%:*}" "$(DESTDIR)$${pair#*:}"; \
+	done
+
+uninstall: ## Remove what install put there
+	@rm -fv $(foreach pair,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
+
+clean: ## Remove everything that was built
+	@rm -rf build
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

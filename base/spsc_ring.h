@@ -39,6 +39,13 @@ class SpscRing {
     return value;
   }
 
+  // Elements that push() still takes; on the producer's thread at least that many.
+  [[nodiscard]] std::size_t free() const {
+    const std::size_t head = head_.load(std::memory_order_acquire);
+    const std::size_t tail = tail_.load(std::memory_order_acquire);
+    return (head + slots_.size() - tail - 1) % slots_.size();
+  }
+
   // Exact for the two threads that use the ring, a moment's view for others.
   [[nodiscard]] bool empty() const {
     return head_.load(std::memory_order_acquire) == tail_.load(std::memory_order_acquire);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what is missing of nic-config/packages, and only that: deps.sh [GROUP...] (default: every group).
+# Installs what is missing of nic-config/packages, and only that: deps.sh [GROUP...], or all groups.
 # With everything in place it needs neither root nor the network.
 set -euo pipefail
 
@@ -23,8 +23,8 @@ wanted_packages() {
 missing_packages() {
   local package
   for package in "$@"; do
-    dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
-      echo "$package"
+    dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null |
+      grep -qx installed || echo "$package"
   done
 }
 
@@ -39,8 +39,8 @@ if [[ -z $missing ]]; then
   exit 0
 fi
 if ((EUID != 0)); then
-  printf 'deps: missing packages, and only root can install them:\n\n  sudo apt-get install --no-install-recommends %s\n' \
-    "${missing//$'\n'/ }" >&2
+  echo "deps: missing packages, and only root can install them:" >&2
+  echo "  sudo apt-get install --no-install-recommends ${missing//$'\n'/ }" >&2
   exit 1
 fi
 

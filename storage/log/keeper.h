@@ -47,8 +47,9 @@ class Keeper {
  public:
   Keeper(Volume& volume, const KeeperOptions& options, Clock& clock);
 
-  // A log of this volume, with the segments that recovery found, oldest first.
-  void add_log(LogNumber log, SegmentChannel& channel, std::vector<KeptSegment> segments);
+  // A log of this volume, with the segments that recovery found, oldest first. Without a channel nobody
+  // writes it any more: only retention looks after it.
+  void add_log(LogNumber log, SegmentChannel* channel, std::vector<KeptSegment> segments);
   // Slots that recovery found free, and those it could not read.
   void add_free_slot(SlotIndex slot);
   void add_quarantined_slot(SlotIndex slot);
@@ -67,18 +68,23 @@ class Keeper {
     unsigned ready = 0;                 // slots handed over and not yet taken
   };
 
-  bool handle_events(LogNumber number, Log& log);
-  bool retire_one(LogNumber number, Log& log);
+  void know_slot(SlotIndex slot);
+  bool handle_events(Log& log);
+  [[nodiscard]] static bool can_retire(const Log& log);
+  [[nodiscard]] bool rules_allow_retiring() const;
+  bool retire_by_rule(Log& log);
+  void retire_oldest(Log& log);
+  void release(SlotIndex slot);
   bool prepare_one(LogNumber number, Log& log);
-  Result<SlotIndex> free_slot();
-  Result<> make_free(SlotIndex slot);
+  [[nodiscard]] Result<SlotIndex> free_slot(Log& log);
+  [[nodiscard]] Result<SlotIndex> make_new_slot();
+  [[nodiscard]] Result<SlotFile> make_ready(LogNumber log, SlotIndex slot);
 
   Volume& volume_;
   KeeperOptions options_;
   Clock& clock_;
   std::map<LogNumber, Log> logs_;
   std::vector<SlotIndex> free_;
-  std::uint64_t slots_ = 0;
   SlotIndex next_new_slot_{0};
   MonotonicNanos retry_at_{0};  // after the drive was full or failed
   KeeperStatus status_;

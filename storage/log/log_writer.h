@@ -17,8 +17,9 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "storage/log/block_pool.h"
+#include "storage/log/block_builder.h"
 #include "storage/log/segment_channel.h"
+#include "storage/log/segment_writer.h"
 #include "storage/ring/io_ring.h"
 
 namespace penstock {
@@ -105,7 +106,6 @@ class LogWriter {
   // Pool, ring, channel, clock, rng and observer outlive the log.
   LogWriter(const LogOptions& options, const LogStart& start, BlockPool& pool, IoRing& ring,
             SegmentChannel& channel, Clock& clock, Rng& rng, LogObserver& observer);
-  ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
@@ -114,8 +114,13 @@ class LogWriter {
   [[nodiscard]] Result<CaptureSetId> add_capture_set(std::span<const StreamId> streams);
   [[nodiscard]] std::span<const StreamId> capture_set(CaptureSetId id) const;
 
-  // Copies the message into the open block. The view may die right after.
-  [[nodiscard]] Appended append(CaptureSetId set, std::size_t origin, const MessageView& message);
+  // Copies the message into the open block. The view may die right after. The subject is not empty.
+  [[nodiscard]] Appended append(CaptureSetId set, std::size_t origin, const MessageView& message) {
+    if (builder_.has_block() && builder_.append(set, origin, message)) [[likely]] {
+      return Appended::kOk;
+    }
+    return append_to_new_block(set, origin, message);
+  }
 
   // One step of everything that does not wait for a message. Returns whether anything was done.
   bool poll();
@@ -128,14 +133,83 @@ class LogWriter {
   // Writes an empty marker block that proves all before it durable (orderly end); poll until drained().
   void mark_clean_end();
 
-  [[nodiscard]] const LogWatermarks& watermarks() const;
-  [[nodiscard]] const LogCounters& counters() const;
+  [[nodiscard]] const LogWatermarks& watermarks() const { return watermarks_; }
+  [[nodiscard]] const LogCounters& counters() const { return counters_; }
   // Messages taken and not yet durable; equals the sum over open and sealed blocks.
   [[nodiscard]] MessageCount in_flight() const;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // What goes to the drive, in the order in which it becomes durable.
+  struct Op {
+    enum class State : std::uint8_t { kWaiting, kSubmitted, kWritten };
+    State state = State::kWaiting;
+    Block* block = nullptr;  // null: the header of `segment`
+    SegmentWriter* segment = nullptr;
+    std::uint64_t offset = 0;
+    std::span<const std::byte> bytes;
+  };
+
+  Appended append_to_new_block(CaptureSetId set, std::size_t origin, const MessageView& message);
+  void seal_lingering();
+  bool reap();
+  void complete(const IoCompletion& completion);
+  void advance();
+  void make_durable(std::uint64_t end);
+  void flush();
+  bool place_sealed();
+  bool begin_segment();
+  bool retire_current();
+  void close_retiring();
+  void finish_retiring(SegmentEvent::Kind kind);
+  bool submit_waiting();
+  void start_over();
+  void give_up(SegmentWriter*& segment);
+  void tell(SegmentEvent::Kind kind, const SegmentWriter& segment);
+  [[nodiscard]] Op& op(std::uint64_t number) { return ops_[number % ops_.size()]; }
+  [[nodiscard]] const Op& op(std::uint64_t number) const { return ops_[number % ops_.size()]; }
+
+  LogOptions options_;
+  BlockPool& pool_;
+  IoRing& ring_;
+  SegmentChannel& channel_;
+  Clock& clock_;
+  Rng& rng_;
+  LogObserver& observer_;
+  CaptureTable captures_;
+  BlockBuilder builder_;
+  MonotonicNanos opened_at_{0};  // the block being filled got its first message
+
+  std::vector<Block*> sealed_;  // a ring: sealed, without a place yet
+  std::uint64_t sealed_begin_ = 0;
+  std::uint64_t sealed_end_ = 0;
+
+  // Two segments at most: the one being filled, and one before it that waits to be closed.
+  SegmentWriter segment_a_;
+  SegmentWriter segment_b_;
+  SegmentWriter* current_ = nullptr;
+  SegmentWriter* retiring_ = nullptr;
+  BlockSequence retiring_end_{0};  // durable up to here: retiring_ can be closed
+  std::uint32_t retiring_crc_ = 0;  // of its last block
+  bool closing_ = false;           // its index and footer are being written
+  SegmentSequence next_segment_{1};
+
+  // durable_op_ <= written_op_ <= submitted_op_ <= end_op_
+  std::vector<Op> ops_;  // a ring
+  std::uint64_t durable_op_ = 0;
+  std::uint64_t written_op_ = 0;
+  std::uint64_t submitted_op_ = 0;
+  std::uint64_t end_op_ = 0;
+  std::uint64_t flush_end_ = 0;  // what the flush under way covers; 0: none is under way
+
+  BlockSequence placed_{0};  // the next block that gets a place gets this sequence
+  std::uint32_t placed_crc_ = 0;
+  std::uint32_t durable_crc_ = 0;
+  bool failed_ = false;    // a write or flush failed: nothing is submitted until all are back
+  unsigned failures_ = 0;  // in a row, without a block becoming durable
+  MonotonicNanos retry_at_{0};
+  bool wants_slot_ = false;
+  LogWatermarks watermarks_;
+  LogCounters counters_;
 };
 
 }  // namespace penstock

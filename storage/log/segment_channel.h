@@ -2,6 +2,8 @@
 // what became of them the other way. Bounded; nobody waits for anybody.
 #pragma once
 
+#include <atomic>
+
 #include "base/spsc_ring.h"
 #include "storage/format/segment.h"
 #include "storage/volume/volume_device.h"
@@ -31,9 +33,10 @@ struct SegmentEvent {
 
 struct SegmentChannel {
   static constexpr std::size_t kReadyMax = 8;
-  static constexpr std::size_t kEventsMax = 64;
+  static constexpr std::size_t kEventsMax = 256;
   SpscRing<ReadySlot> ready{kReadyMax};      // keeper -> log
   SpscRing<SegmentEvent> events{kEventsMax};  // log -> keeper
+  std::atomic<bool> full{false};  // the keeper has no slot to give and cannot make one
 };
 
 }  // namespace penstock

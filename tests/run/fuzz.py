@@ -23,8 +23,9 @@ MEMORY_MIB_MAX = 2048
 SLACK_SECONDS = 120
 
 ENVIRONMENT = {
-    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:allocator_may_return_null=1",
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
+    "ASAN_SYMBOLIZER_PATH": "/usr/lib/llvm-19/bin/llvm-symbolizer",
 }
 
 
@@ -66,7 +67,8 @@ def fuzz(name, seconds):
     artifact = re.search(r"Test unit written to (\S+)", output)
     if artifact:
         output += f"\nreplay: {BUILD}/{name} {artifact.group(1)}"
-    return Test(name, FAILED, taken, "a failing input was found" if artifact else "did not run"), output
+    reason = "a failing input was found" if artifact else "did not run"
+    return Test(name, FAILED, taken, reason), output
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The parts of `make test`: what each is made of, what must be built for it, and how long it may take."""
+"""The parts of `make test`: what each is made of, what is built for it, how long it may take."""
 
 import glob
 import os
@@ -9,7 +9,8 @@ LIBRARIES = ("base", "storage", "dataplane", "control")
 
 @dataclass
 class Program:
-    """One program of a part. kind: gtest (GoogleTest) or report (writes tests/run/report.py's form)."""
+    """One program of a part. kind: gtest, or report when it writes what report.py describes; then
+    {report} in its command stands for the file to write."""
 
     name: str
     command: list
@@ -29,11 +30,14 @@ class Part:
 
 SANITIZER_ENV = {
     "asan": {
-        "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
+        "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:"
+                        "check_initialization_order=1",
         "LSAN_OPTIONS": "suppressions=tests/run/lsan.supp:print_suppressions=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
     },
-    "tsan": {"TSAN_OPTIONS": "suppressions=tests/run/tsan.supp:second_deadlock_stack=1:history_size=4"},
+    "tsan": {
+        "TSAN_OPTIONS": "suppressions=tests/run/tsan.supp:second_deadlock_stack=1:history_size=4",
+    },
 }
 
 
@@ -42,7 +46,8 @@ def has(folder, pattern="*.cc"):
 
 
 def gtest_part(name, what, build, folders, timeout_s):
-    """folders: (source folder, program under build/BUILD/tests) pairs; those without sources are left out."""
+    """folders: pairs of source folder and program under build/BUILD/tests; one without sources is
+    left out."""
     part = Part(name, what, timeout_s, build=build)
     for folder, binary in folders:
         if has(folder):
@@ -72,7 +77,8 @@ def fuzz_part(seconds):
 
 def tidy_part():
     run = ["python3", "tests/tidy/tidy.py", "--report", "{report}"]
-    return Part("tidy", "the rules of the house", 900, programs=[Program("tidy", run, "report")], goals=["all"])
+    programs = [Program("tidy", run, "report"), *python_programs("tidy")]
+    return Part("tidy", "the rules of the house", 900, programs=programs, goals=["all"])
 
 
 def all_parts():
@@ -85,8 +91,8 @@ def all_parts():
     return [
         gtest_part("unit", "unit tests", "release", units.values(), 240),
         tidy_part(),
-        gtest_part("asan", "unit tests and simulation, address and undefined-behaviour sanitizers", "asan",
-                   [*units.values(), sim], 420),
+        gtest_part("asan", "unit tests and simulation, address and undefined-behaviour sanitizers",
+                   "asan", [*units.values(), sim], 420),
         gtest_part("tsan", "unit tests of what has threads, thread sanitizer", "tsan",
                    [units["base"], units["storage"], units["dataplane"]], 300),
         gtest_part("sim", "whole nodes in one thread under seeds", "release", [sim], 240),

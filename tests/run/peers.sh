@@ -1,6 +1,7 @@
 #!/bin/bash
-# Brings a program of another maker that Debian will not install beside rsyslog: syslog-ng, with its load
-# generator. peers.sh FOLDER unpacks it and the libraries it needs there and leaves FOLDER/bin/{syslog-ng,loggen}.
+# Brings a program of another maker that Debian will not install beside rsyslog: syslog-ng, with its
+# load generator. peers.sh FOLDER unpacks it and the libraries it needs there, and leaves
+# FOLDER/bin/syslog-ng and FOLDER/bin/loggen.
 set -euo pipefail
 
 folder=$1
@@ -9,7 +10,8 @@ export DEBIAN_FRONTEND=noninteractive
 
 # What installing it would bring on this machine; nothing is installed or removed.
 packages() {
-  apt-get -s --no-install-recommends install syslog-ng-core 2>/dev/null | awk '/^Inst / { print $2 }'
+  apt-get -s --no-install-recommends install syslog-ng-core 2>/dev/null |
+    awk '/^Inst / { print $2 }'
 }
 
 download() {
@@ -25,13 +27,14 @@ launcher() {
 #!/bin/sh
 root=\$(dirname "\$(readlink -f "\$0")")/../syslog-ng
 export SYSLOGNG_PREFIX="\$root/usr"
-export LD_LIBRARY_PATH="\$root/usr/lib/$(uname -m)-linux-gnu:\$root/usr/lib/syslog-ng:\$root/lib/$(uname -m)-linux-gnu"
+machine=$(uname -m)-linux-gnu
+export LD_LIBRARY_PATH="\$root/usr/lib/\$machine:\$root/usr/lib/syslog-ng:\$root/lib/\$machine"
 exec "\$root$program" $* "\$@"
 END
   chmod +x "$folder/bin/$(basename "$program")"
 }
 
-rm -rf "$root" "$folder/bin"
+rm -rf "${root:?}" "${folder:?}/bin"
 mkdir -p "$root/packages" "$folder/bin"
 # Package lists may be missing or stale: refresh them only then.
 download || { apt-get -q update && download; }

@@ -1,5 +1,5 @@
-"""Runs one program so that nothing of it is left behind: its output line by line, a limit on its time,
-and at the end no process that it or its children started, daemons included."""
+"""Runs one program so that nothing of it is left behind: its output line by line, a limit on its
+time, and at the end no process that it or its children started, daemons included."""
 
 import ctypes
 import os
@@ -22,7 +22,7 @@ class Outcome:
 
 
 def adopt_orphans():
-    """Makes this process the parent of every orphan below it: a daemon cannot escape by forking twice."""
+    """Makes this process the parent of every orphan below it: forking twice is no escape."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -101,7 +101,7 @@ def end_everything_below():
 
 
 def run(command, timeout_s, on_line, env=None):
-    """Runs `command` alone: no other child of this process may be running. A line's text has no newline."""
+    """Runs `command` alone: this process may have no other child. Lines come without newline."""
     start = time.monotonic()
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -128,8 +128,8 @@ def run(command, timeout_s, on_line, env=None):
 
 
 def follow(process, deadline, on_line):
-    """Passes lines on until the process ends (True) or time is up (False). A daemon may hold the pipe open
-    after its parent has gone, so the end of the process counts, not the end of the pipe."""
+    """Passes lines on until the process ends (True) or time is up (False). A daemon may hold the
+    pipe open after its parent has gone: the end of the process counts, not the end of the pipe."""
     pipe = process.stdout.fileno()
     os.set_blocking(pipe, False)
     pending = b""

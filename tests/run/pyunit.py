@@ -1,5 +1,5 @@
-"""Runs one file of unittest tests: pyunit.py FILE REPORT. Every test is counted, also those that never ran
-because their class or module could not be set up."""
+"""Runs one file of unittest tests: pyunit.py FILE [REPORT]. Every test is counted, also those that
+never ran because their class or module could not be set up."""
 
 import importlib.util
 import os
@@ -54,7 +54,8 @@ class Result(unittest.TestResult):
         what, _, owner = holder.id().partition(" ")
         count = self.size_of.get(owner.strip("()"), 1) if what.startswith("setUp") else 1
         for number in range(count):
-            test = Test(f"{holder.id()}#{number}".replace(" ", ""), result, 0.0, text.splitlines()[-1])
+            name = f"{holder.id()}#{number}".replace(" ", "")
+            test = Test(name, result, 0.0, text.splitlines()[-1])
             report.print_start(test.name)
             print(text if number == 0 else test.reason, flush=True)
             report.print_end(test)
@@ -106,7 +107,7 @@ def load(path):
 
 
 def main():
-    path, out = sys.argv[1:3]
+    path, out = (sys.argv + [os.devnull])[1:3]
     try:
         suite = load(path)
     except unittest.SkipTest as skip:

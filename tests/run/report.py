@@ -1,7 +1,7 @@
 """What a test program did, test by test: the form in which every kind of program answers to run.py.
 
-A report is a JSON file {"tests": [{"name", "result", "seconds", "reason"}]}; result is passed, failed or
-skipped. On the way, a program prints GoogleTest's marks, so that one reader follows all of them."""
+A report is a JSON file {"tests": [{"name", "result", "seconds", "reason"}]}; result is passed,
+failed or skipped. On the way, a program prints GoogleTest's marks: one reader follows them all."""
 
 import json
 import re
@@ -62,8 +62,8 @@ def gtest_results(path):
 
 
 class Reader:
-    """Follows a program's output. Keeps what a test prints until its result is known, and shows it only when
-    the test did not simply pass; lines beginning with FIGURE are shown and kept in any case."""
+    """Follows a program's output. Keeps what a test prints until its result is known, and shows it
+    only when the test did not simply pass; lines that begin with FIGURE are shown and kept."""
 
     SLOW_S = 5.0
 
@@ -71,7 +71,7 @@ class Reader:
         self.show = show
         self.verbose = verbose
         self.figures = []
-        self.tests = []  # as far as the output tells; the report file, where there is one, tells more
+        self.tests = []  # as far as the output tells; a report file tells more
         self.running = None
         self.held = []
 
@@ -80,6 +80,8 @@ class Reader:
             self.figures.append(text)
         if self.verbose or text.startswith("FIGURE "):
             self.show(text)
+            if not self.running:
+                return
         if text.startswith(RUN_MARK):
             self.flush()
             self.running = text[len(RUN_MARK):].split(" ")[0]
@@ -118,8 +120,11 @@ class Reader:
         self.running, self.held = None, []
 
 
+# GoogleTest's frame around the tests: run.py prints its own.
+CHATTER = ("[==========]", "[----------]", "[  PASSED  ]", "[  FAILED  ]", "[  SKIPPED ]",
+           "[ DISABLED ]", "Note: ", "Running main()", "YOU HAVE")
+
+
 def is_chatter(text):
-    """GoogleTest's frame around the tests: run.py prints its own."""
-    return not text.strip() or text.startswith(("[==========]", "[----------]", "[  PASSED  ]", "Note: ",
-                                                "Running main()", "[  FAILED  ]", "[  SKIPPED ]", " 1 FAILED",
-                                                "  YOU HAVE")) or text.strip().endswith("FAILED TESTS")
+    text = text.strip()
+    return not text or text.startswith(CHATTER) or text.endswith(("FAILED TEST", "FAILED TESTS"))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Runs every part of `make test` and counts what really happened.
 
-ONLY_PARTS and SKIP_PARTS (names, separated by spaces or commas) choose parts, FUZZ_SECONDS sets the time
-of a fuzzer, V=1 shows all output. Full output of every program is kept in build/test-logs. The last line
-is `N passed, N failed, N skipped`; the exit code is not 0 when anything failed."""
+ONLY_PARTS and SKIP_PARTS (names, separated by spaces or commas) choose parts, FUZZ_SECONDS sets the
+time of a fuzzer, V=1 shows all output. Full output of every program is kept in build/test-logs. The
+last line is `N passed, N failed, N skipped`; the exit code is not 0 when anything failed."""
 
 import os
 import re
@@ -19,8 +19,10 @@ import report
 from report import FAILED, PASSED, SKIPPED, Test
 
 LOGS = "build/test-logs"
+FAILURES_SHOWN_MAX = 100
 BUILD_TIMEOUT_S = 1200
 PROGRAM_TIMEOUT_S = 300
+MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
 class PartResult:
@@ -61,7 +63,7 @@ def build(result):
     log_path = f"{LOGS}/{part.name}-build.log"
     command = ["make", "--keep-going", f"BUILD={part.build}", *part.goals]
     # The make that started us has its own job slots, which are not ours to use.
-    env = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    env = {key: value for key, value in os.environ.items() if key not in MAKE_VARIABLES}
     with open(log_path, "w", encoding="utf-8") as log:
         def on_line(text):
             log.write(text + "\n")
@@ -75,17 +77,26 @@ def build(result):
 
 
 def listed_tests(program):
-    """How many tests a GoogleTest program has, as it says itself; 0 when it cannot say."""
+    """The tests a GoogleTest program has, as it says itself; none when it cannot say."""
     try:
-        done = subprocess.run(program.command + ["--gtest_list_tests"], capture_output=True, timeout=60,
-                              stdin=subprocess.DEVNULL, check=False, env=os.environ | program.env)
+        done = subprocess.run(program.command + ["--gtest_list_tests"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60, check=False,
+                              env=os.environ | program.env)
     except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(line.startswith(b"  ") for line in done.stdout.splitlines())
+        return []
+    suite, names = "", []
+    for line in done.stdout.splitlines():
+        name = line.partition("#")[0].rstrip()
+        if line.startswith("  "):
+            names.append(suite + name.strip())
+        elif name.endswith("."):
+            suite = name
+    return names
 
 
 def without_aslr(program):
-    """ThreadSanitizer of g++ 12 cannot start where the kernel randomises addresses more than it foresaw."""
+    """ThreadSanitizer of g++ 12 cannot start where the kernel randomises addresses more than it
+    foresaw."""
     if "TSAN_OPTIONS" not in program.env:
         return program.command
     setarch = ["setarch", "--addr-no-randomize"]
@@ -94,22 +105,25 @@ def without_aslr(program):
 
 
 def reported(program, reader, outcome, report_path):
-    """The tests of a program that has ended: from its report, or from what it said before it broke."""
+    """The tests of a program that has ended: from its report, or from what it said until then."""
     if os.path.exists(report_path):
-        tests = report.gtest_results(report_path) if program.kind == "gtest" else report.read(report_path)
+        read = report.gtest_results if program.kind == "gtest" else report.read
+        tests = read(report_path)
         reason = {test.name: test.reason for test in reader.tests}
         for test in tests:
             test.reason = test.reason or reason.get(test.name, "")
     else:
-        tests = reader.tests
+        tests = list(reader.tests)
     failed = any(test.result == FAILED for test in tests)
     if outcome.timed_out and not failed:
         tests.append(Test(program.name, FAILED, reason="was stopped"))
     elif outcome.code != 0 and not failed:
-        tests.append(Test(program.name, FAILED, reason=f"ended with code {outcome.code}, though no test failed"))
+        reason = f"ended with code {outcome.code}, though no test failed"
+        tests.append(Test(program.name, FAILED, reason=reason))
     if program.kind == "gtest" and not os.path.exists(report_path):
-        for number in range(listed_tests(program) - len(tests)):
-            tests.append(Test(f"{program.name}.not_run_{number}", FAILED, reason="not run: the program broke"))
+        seen = {test.name for test in tests}
+        tests += [Test(name, FAILED, reason="not run: the program broke before")
+                  for name in listed_tests(program) if name not in seen]
     return tests
 
 
@@ -137,15 +151,17 @@ def run_program(result, program, timeout_s):
     for line in outcome.left_behind:
         show(f"warning: {program.name} left a process running, ended now: {line[:200]}")
     tests = reported(program, reader, outcome, report_path)
+    shown = {test.name for test in reader.tests}
     for test in tests:
-        if test.result == FAILED and test not in reader.tests:
-            if not any(test.name == seen.name for seen in reader.tests) and "not_run_" not in test.name:
-                show(f"FAILED  {test.name}: {test.reason}")
-    counts = {kind: sum(test.result == kind for test in tests) for kind in (PASSED, FAILED, SKIPPED)}
-    show(f"{program.name}: {counts[PASSED]} passed, {counts[FAILED]} failed, {counts[SKIPPED]} skipped "
+        if test.result == FAILED and test.name not in shown:
+            show(f"FAILED  {test.name}: {test.reason}")
+    passed, failed, skipped = (sum(test.result == kind for test in tests)
+                               for kind in (PASSED, FAILED, SKIPPED))
+    show(f"{program.name}: {passed} passed, {failed} failed, {skipped} skipped "
          f"in {outcome.seconds:.1f} s")
-    if counts[FAILED]:
-        show(f"again: {' '.join(program.command)}; all it said: {base}.log")
+    if failed:
+        again = [word for word in program.command if word not in ("--report", "{report}")]
+        show(f"again: {' '.join(again)}; all it said: {base}.log")
     result.tests += tests
     result.figures += reader.figures
 
@@ -178,18 +194,19 @@ def summarise(results):
         for result in results:
             for line in result.figures:
                 print(f"  [{result.part.name}] {line}")
-    failures = [(result.part.name, test) for result in results for test in result.tests if test.result == FAILED]
+    failures = [f"  [{result.part.name}] {test.name}{': ' + test.reason if test.reason else ''}"
+                for result in results for test in result.tests if test.result == FAILED]
     if failures:
         print("\n== failed")
-        for name, test in failures[:100]:
-            print(f"  [{name}] {test.name}{': ' + test.reason if test.reason else ''}")
+        print("\n".join(failures[:FAILURES_SHOWN_MAX]))
     print(f"\n  {'part':<12} {'passed':>7} {'failed':>7} {'skipped':>8} {'seconds':>8}")
     for result in results:
         print(f"  {result.part.name:<12} {result.count(PASSED):>7} {result.count(FAILED):>7} "
               f"{result.count(SKIPPED):>8} {result.seconds:>8.1f}")
-    total = {kind: sum(result.count(kind) for result in results) for kind in (PASSED, FAILED, SKIPPED)}
-    print(f"\n{total[PASSED]} passed, {total[FAILED]} failed, {total[SKIPPED]} skipped", flush=True)
-    return total[FAILED] == 0 and total[PASSED] > 0
+    passed, failed, skipped = (sum(result.count(kind) for result in results)
+                               for kind in (PASSED, FAILED, SKIPPED))
+    print(f"\n{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    return failed == 0 and passed > 0
 
 
 def main():

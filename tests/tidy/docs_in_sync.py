@@ -19,8 +19,8 @@ class NotYet(Exception):
 def names_printed(*arguments):
     if not os.path.exists(os.path.join(ROOT, PENSTOCK)):
         raise NotYet(f"{PENSTOCK} is not built")
-    done = subprocess.run([PENSTOCK, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30,
-                          stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run([PENSTOCK, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, check=False,
+                          capture_output=True, text=True, timeout=30)
     names = [line.strip() for line in done.stdout.splitlines() if line.strip()]
     if done.returncode != 0 or not names:
         raise NotYet(f"`penstock {' '.join(arguments)}` prints no names")
@@ -34,7 +34,7 @@ def document(path):
 
 
 def toml_keys(text):
-    """Dotted keys with the line that sets them. A key that is commented out as an example counts too."""
+    """Dotted keys with the line that sets them. A key commented out as an example counts too."""
     table, keys = "", {}
     for number, line in numbered(text):
         heading = re.match(r"#?\s?\[\[?([\w.\-]+)\]\]?\s*(#.*)?$", line)
@@ -60,7 +60,7 @@ def compare(path, documented, printed, command):
     for name in sorted(printed - set(documented)):
         yield Finding(path, 1, f"`{name}` is missing; `{command}` has it: describe it")
     for name in sorted(set(documented) - printed):
-        yield Finding(path, documented[name], f"`{name}` is not in `{command}`; remove or correct it")
+        yield Finding(path, documented[name], f"`{name}` is not in `{command}`; correct it")
 
 
 def docs_config_keys():
@@ -82,7 +82,8 @@ def docs_commands():
     for line in names_printed("help", "--all"):
         name = re.sub(r"\s+", " ", line.removeprefix("penstock "))
         if name not in words:
-            yield Finding("docs/man/penstock.1", 1, f"`{name}` is missing; `penstock help --all` has it")
+            yield Finding("docs/man/penstock.1", 1,
+                          f"`{name}` is missing; `penstock help --all` has it: describe it")
 
 
 RULES = [docs_config_keys, docs_ledger_names, docs_commands]

@@ -7,6 +7,7 @@ import subprocess
 from tree import ROOT, Finding, numbered
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+VERSION = re.compile(r"## \[(Unreleased\]$|\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d$)")
 CHANGE_KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
@@ -32,9 +33,9 @@ def links(path, text):
         for target in LINK.findall(line):
             if re.match(r"[a-z]+:", target) or target.startswith("#"):
                 continue
-            file = os.path.normpath(os.path.join(ROOT, os.path.dirname(path), target.partition("#")[0]))
+            file = os.path.join(ROOT, os.path.dirname(path), target.partition("#")[0])
             if not os.path.exists(file):
-                yield Finding(path, number, f"link to {target}, which does not exist; correct or remove it")
+                yield Finding(path, number, f"link to {target}, which does not exist; correct it")
 
 
 def changelog(path, text):
@@ -44,8 +45,9 @@ def changelog(path, text):
         yield Finding(path, 1, "no `## [Unreleased]` section; add it above the latest version")
     for number, line in numbered(text):
         if line.startswith("### ") and line[4:] not in CHANGE_KINDS:
-            yield Finding(path, number, f"`{line[4:]}` is no kind of change; use {', '.join(sorted(CHANGE_KINDS))}")
-        if line.startswith("## ") and not re.match(r"## \[(Unreleased|\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d$)", line):
+            kinds = ", ".join(sorted(CHANGE_KINDS))
+            yield Finding(path, number, f"`{line[4:]}` is no kind of change; use {kinds}")
+        if line.startswith("## ") and not VERSION.match(line):
             yield Finding(path, number, "no version heading; write `## [1.2.3] - 2025-01-31`")
 
 
@@ -53,8 +55,8 @@ def manual_pages(path, text):
     del text
     if not re.match(r"docs/man/[^/]+\.[1-8]$", path):
         return
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", path], cwd=ROOT, capture_output=True,
-                          text=True, check=False)
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", path], cwd=ROOT, check=False,
+                          capture_output=True, text=True)
     for line in done.stdout.splitlines():
         match = re.search(r":(\d+):\d+: (.*)", line)
         if match:

@@ -5,7 +5,7 @@ import re
 
 from tree import CODE, LIBRARIES, ROOT, Finding, in_folder, includes
 
-# A folder and the parts of the tree it may include. The first match counts, so narrow folders come first.
+# A folder and what it may include of the tree. The first match counts: narrow folders come first.
 ARROWS = [
     ("base", ("base",)),
     ("storage/format", ("base", "storage/format")),
@@ -25,7 +25,8 @@ OWNERS = [
     (re.compile(r"^liburing(\.h|/)"), ("storage/ring", "dataplane/gateway", "tests", "perf"),
      "go through storage/ring"),
     (re.compile(r"^rte_\w+\.h$"), ("dataplane", "tests", "perf"), "DPDK is the data plane's"),
-    (re.compile(r"^(hs|hs_\w+|ch)\.h$"), ("dataplane/rule", "tests", "perf"), "go through dataplane/rule"),
+    (re.compile(r"^(hs|hs_\w+|ch)\.h$"), ("dataplane/rule", "tests", "perf"),
+     "go through dataplane/rule"),
     (re.compile(r"^(toml\+\+|nlohmann|CLI|spdlog)/"), ("control", "tests", "perf"),
      "configuration, JSON and logs are the control plane's"),
 ]
@@ -33,12 +34,12 @@ NO_DPDK = ("dataplane/client", "tests/unit/base", "tests/unit/storage")
 
 # Where a source file is picked up by the Makefile.
 BUILT = re.compile(
-    r"^(base|storage|dataplane|control)/.+\.cc$|^perf/blast/.+\.cc$|^perf/micro/[^/]+_bench\.cc$"
-    r"|^perf/[^/]+/.+\.cc$|^tests/unit/(base|storage|dataplane|control)/.+\.cc$|^tests/(sim|crash|lib)/.+\.cc$"
-    r"|^tests/fuzz/[^/]+\.cc$")
+    r"^(base|storage|dataplane|control)/.+\.cc$|^perf/(?!micro/)[^/]+/.+\.cc$"
+    r"|^perf/micro/[^/]+_bench\.cc$|^tests/unit/(base|storage|dataplane|control)/.+\.cc$"
+    r"|^tests/(sim|crash|lib)/.+\.cc$|^tests/fuzz/[^/]+\.cc$")
 MAINS = re.compile(r"^control/(daemon|cli)/main\.cc$|^perf/[^/]+/main\.cc$"
                    r"|^tests/(unit/(base|storage|dataplane|control)|sim|crash)/main\.cc$")
-PYTHON_TESTS = ("tests/integration", "tests/interop", "tests/crash", "tests/tidy")
+PYTHON_TESTS = ("tests/integration", "tests/interop", "tests/crash", "tests/soak", "tests/tidy")
 FUZZ_ENTRY = "LLVMFuzzerTestOneInput"
 
 
@@ -51,9 +52,10 @@ def arrows(path, text):
             # dataplane/door/pdp stands for the folder as well as for pdp.h and pdp_session.h.
             if may and not any(in_folder(header, folder) or (folder.endswith("/pdp") and
                                header.startswith(folder)) for folder in may):
-                yield Finding(path, number, f'may not include "{header}"; it may know {", ".join(may)}')
+                known = ", ".join(may)
+                yield Finding(path, number, f'may not include "{header}"; it may know {known}')
             if not os.path.exists(os.path.join(ROOT, header)):
-                yield Finding(path, number, f'"{header}" is not a path from the root; write it in full')
+                yield Finding(path, number, f'"{header}" is no path from the root; write it so')
         else:
             yield from foreign(path, number, header)
 
@@ -78,9 +80,9 @@ def places(path, text):
         elif FUZZ_ENTRY not in text:
             yield Finding(path, 1, f"no {FUZZ_ENTRY}; a *_fuzz.cc file defines exactly that")
     if name.endswith("_test.cc") and not path.startswith("tests/"):
-        yield Finding(path, 1, "a test outside tests/ would be linked into the product; mirror the path there")
+        yield Finding(path, 1, "a test outside tests/ would be part of the product; move it there")
     if name.endswith("_test.py") and not in_folder(path, *PYTHON_TESTS):
-        yield Finding(path, 1, f"run by nothing here; Python tests live in {', '.join(PYTHON_TESTS)}")
+        yield Finding(path, 1, f"run by nothing here; move it to one of {', '.join(PYTHON_TESTS)}")
 
 
 RULES = [arrows, places]
@@ -88,7 +90,8 @@ RULES = [arrows, places]
 
 def unused_headers(paths, read):
     """A header that nobody includes is dead, or what should have used it is missing."""
-    used = {header for path in paths if path.endswith(CODE) for _, _, header in includes(read(path))}
-    for path in paths:
-        if path.endswith(".h") and in_folder(path, *LIBRARIES, "perf", "tests") and path not in used:
+    sources = [path for path in paths if path.endswith(CODE)]
+    used = {header for path in sources for _, _, header in includes(read(path))}
+    for path in sources:
+        if path.endswith(".h") and path not in used:
             yield Finding(path, 1, "no file includes this header; use it or remove it")

@@ -3,8 +3,8 @@
 import os
 import re
 
-from tree import (CODE, LIBRARIES, ROOT, Finding, first_line, in_folder, includes, is_code_or_script,
-                  numbered, only_code)
+from tree import (CODE, LIBRARIES, ROOT, Finding, first_line, in_folder, includes,
+                  is_code_or_script, numbered, only_code)
 
 LINES_MAX = 400
 COLUMNS_MAX = 100
@@ -13,6 +13,7 @@ BYTES_MAX = 512 * 1024
 # Written so that this file does not break its own rules.
 LEFTOVER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:wo" r"rk|fa" r"rm|home)/\w")
+SILENCED_WELL = re.compile(r"NOLINT(NEXTLINE|BEGIN)?\([^)]+\): \S")
 ISSUE_WORDS = re.compile(r"\bissue\s+#\d+", re.IGNORECASE)
 
 LOOP_FOLDERS = tuple(f"dataplane/{name}" for name in
@@ -22,15 +23,18 @@ LOOP_FOLDERS = tuple(f"dataplane/{name}" for name in
 BANNED = [
     (r"\b(strcpy|strcat|strncpy|strtok|gets)\s*\(", ("",), (), "std::string_view and std::copy"),
     (r"\b(v?sprintf)\s*\(", ("",), (), "fmt::format_to_n"),
-    (r"\b(atoi|atol|atof|strtol|strtoul|sscanf)\s*\(", ("",), (), "std::from_chars, which tells errors"),
+    (r"\b(atoi|atol|atof|strtol|strtoul|sscanf)\s*\(", ("",), (),
+     "std::from_chars, which tells errors"),
     (r"\bassert\s*\(", ("",), (), "CHECK, which stays on in release"),
     (r"\busing\s+namespace\s+std\b", ("",), (), "the name with std::"),
     (r"\bstd::(recursive_|shared_|timed_)?mutex\b|\bstd::condition_variable|\bpthread_mutex|"
-     r"\brte_(spinlock|rwlock)_", LOOP_FOLDERS, (), "the shard's mailbox or RCU: the loop takes no lock"),
+     r"\brte_(spinlock|rwlock)_", LOOP_FOLDERS, (),
+     "the shard's mailbox or RCU: the loop takes no lock"),
     (r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|(?<![\w:.>])sleep\s*\(", LIBRARIES,
      ("base/clock.cc",), "Clock, or a timer of the ring: nothing may block"),
-    (r"\b(system_clock|steady_clock|high_resolution_clock)::now\b|\bclock_gettime\s*\(|\bgettimeofday\s*\(",
-     ("base", "storage", "dataplane"), ("base/clock.cc", "base/clock.h"), "the Clock that is passed in"),
+    (r"\b(system|steady|high_resolution)_clock::now\b|\b(clock_gettime|gettimeofday)\s*\(",
+     ("base", "storage", "dataplane"), ("base/clock.cc", "base/clock.h"),
+     "the Clock that is passed in"),
     (r"\bstd::(random_device|mt19937\w*|default_random_engine)\b|(?<![\w:.>])rand\s*\(",
      ("base", "storage", "dataplane"), ("base/rng.cc", "base/rng.h"), "the Rng that is passed in"),
     (r"\bthrow\b|\btry\b\s*\{", ("base", "storage", "dataplane"), (), "Result: errors are values"),
@@ -52,14 +56,15 @@ BANNED_HEADERS = {
 
 def file_length(path, text):
     if is_code_or_script(path) and text.count("\n") > LINES_MAX:
-        yield Finding(path, LINES_MAX, f"{text.count(chr(10))} lines, at most {LINES_MAX}; split it by noun")
+        lines = text.count("\n")
+        yield Finding(path, LINES_MAX, f"{lines} lines, at most {LINES_MAX}; split it by noun")
 
 
 def line_length(path, text):
     if is_code_or_script(path):
         for number, line in numbered(text):
             if len(line) > COLUMNS_MAX:
-                yield Finding(path, number, f"{len(line)} columns, at most {COLUMNS_MAX}; break the line")
+                yield Finding(path, number, f"{len(line)} columns, at most {COLUMNS_MAX}; break it")
 
 
 def white_space(path, text):
@@ -78,15 +83,15 @@ def leftovers(path, text):
     for number, line in numbered(text):
         match = LEFTOVER.search(line)
         if match:
-            yield Finding(path, number, f"{match.group(1)} left over; do it, or open an issue and remove it")
+            yield Finding(path, number, f"{match.group(1)} left over; do it, or say what is so now")
 
 
 def private_words(path, text):
     for number, line in numbered(text):
         if MACHINE_PATH.search(line):
-            yield Finding(path, number, "a path of one machine; use a path from the root of the tree")
+            yield Finding(path, number, "a path of one machine; use one from the root of the tree")
         if ISSUE_WORDS.search(line):
-            yield Finding(path, number, "an issue's number; say the thing itself, the reader has no tracker")
+            yield Finding(path, number, "an issue's number; say the thing itself")
 
 
 def banned_calls(path, text):
@@ -98,7 +103,8 @@ def banned_calls(path, text):
             inside = folders == ("",) or in_folder(path, *folders)
             match = re.search(pattern, line) if inside and not in_folder(path, *exempt) else None
             if match:
-                yield Finding(path, number, f"`{match.group(0).strip()}` is banned here; use {instead}")
+                called = match.group(0).strip()
+                yield Finding(path, number, f"`{called}` is banned here; use {instead}")
 
 
 def banned_headers(path, text):
@@ -120,11 +126,11 @@ def opening_comment(path, text):
 
 
 def silenced_with_reason(path, text):
-    if path.endswith(CODE):
-        for number, line in numbered(text):
-            if "NOLINT" in line and "NOLINTEND" not in line and not re.search(
-                    r"NOLINT(NEXTLINE|BEGIN)?\([^)]+\): \S", line):
-                yield Finding(path, number, "NOLINT without check or reason; write NOLINT(check): why")
+    if not path.endswith(CODE):
+        return
+    for number, line in numbered(text):
+        if "NOLINT" in line and "NOLINTEND" not in line and not SILENCED_WELL.search(line):
+            yield Finding(path, number, "NOLINT without check or reason; write NOLINT(check): why")
 
 
 def permissions(path, text):
@@ -141,8 +147,9 @@ def blob_size(path, text):
     del text
     size = os.path.getsize(os.path.join(ROOT, path))
     if size > BYTES_MAX:
-        yield Finding(path, 1, f"{size} bytes, at most {BYTES_MAX}; generate it, or make it smaller")
+        yield Finding(path, 1, f"{size} bytes, at most {BYTES_MAX}; generate it or make it smaller")
 
 
-RULES = [file_length, line_length, white_space, leftovers, private_words, banned_calls, banned_headers,
-         header_guard, opening_comment, silenced_with_reason, permissions, blob_size]
+RULES = [file_length, line_length, white_space, leftovers, private_words, banned_calls,
+         banned_headers, header_guard, opening_comment, silenced_with_reason, permissions,
+         blob_size]

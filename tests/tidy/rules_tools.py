@@ -1,4 +1,4 @@
-"""Rules that another program checks: formatting, clang-tidy, headers that compile alone, shell scripts."""
+"""Rules that another program checks: formatting, clang-tidy, headers alone, scripts."""
 
 import os
 import re
@@ -7,7 +7,8 @@ import subprocess
 from tree import ROOT, Finding, code, files, first_line
 
 CLANG_FORMAT = os.environ.get("CLANG_FORMAT", "clang-format-19")
-DIAGNOSTIC = re.compile(r"^(?:\./)?(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? (?:fatal )?(?:error|warning): (?P<text>.*)")
+DIAGNOSTIC = re.compile(r"^(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? "
+                        r"(?:fatal )?(?:error|warning): (?P<text>.*)")
 
 
 def call(*command):
@@ -17,16 +18,20 @@ def call(*command):
 
 def diagnostics(output, remedy=""):
     seen = set()
-    for line in output.splitlines():
+    lines = output.splitlines()
+    for number, line in enumerate(lines):
         match = DIAGNOSTIC.match(line)
-        if match and line not in seen:  # a header's finding comes once for each file that includes it
+        if match and line not in seen:  # a header's come once for each file that includes it
             seen.add(line)
-            path = os.path.relpath(os.path.join(ROOT, match["path"]), ROOT)
-            yield Finding(path, int(match["line"]), match["text"] + remedy)
+            path = os.path.normpath(os.path.join(ROOT, match["path"]))
+            text = match["text"] + remedy
+            if not path.startswith(ROOT):  # a system header against which ours offends: say where
+                text += next((f" ({note})" for note in lines[number:] if ": note: " in note), "")
+            yield Finding(path.removeprefix(ROOT + "/"), int(match["line"]), text)
 
 
 def by_make(goal, remedy):
-    """Checks of which `make` keeps a stamp for each file, so that only what changed is checked again."""
+    """Checks of which `make` keeps a stamp for each file: only what changed is checked again."""
     done = call("make", "--keep-going", "BUILD=release", goal)
     found = list(diagnostics(done.stdout, remedy))
     if done.returncode != 0 and not found:
@@ -37,7 +42,8 @@ def by_make(goal, remedy):
 def clang_format():
     found = set()
     for start in range(0, len(code()), 50):
-        done = call(CLANG_FORMAT, "--dry-run", "--Werror", "--ferror-limit=1", *code()[start:start + 50])
+        batch = code()[start:start + 50]
+        done = call(CLANG_FORMAT, "--dry-run", "--Werror", "--ferror-limit=1", *batch)
         for finding in diagnostics(done.stdout):
             found.add((finding.path, finding.line))
         if done.returncode != 0 and not found:

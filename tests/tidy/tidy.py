@@ -77,7 +77,8 @@ def main():
         report.write(options.report, tests)
     failed = sum(test.result == report.FAILED for test in tests)
     skipped = sum(test.result == report.SKIPPED for test in tests)
-    print(f"tidy: {len(tests) - failed - skipped} rules hold, {failed} broken, {skipped} not checked")
+    hold = len(tests) - failed - skipped
+    print(f"tidy: {hold} rules hold, {failed} broken, {skipped} not checked")
     sys.exit(failed > 0)
 
 

@@ -24,7 +24,7 @@ class Finding:
 
 @functools.cache
 def files():
-    """Paths from the root of everything that is in git or would be added; links are not followed."""
+    """Paths from the root of everything that is in git or would be added."""
     listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                             cwd=ROOT, capture_output=True, check=False)
     if listed.returncode == 0 and listed.stdout:
@@ -42,7 +42,9 @@ def code():
 
 
 def is_code_or_script(path):
-    return path.endswith(CODE + SCRIPTS) or first_line(path).startswith("#!") or path == "Makefile"
+    # A script without a suffix has a first line that says so.
+    return path.endswith(CODE + SCRIPTS) or path == "Makefile" or (
+        "." not in os.path.basename(path) and first_line(path).startswith("#!"))
 
 
 @functools.cache

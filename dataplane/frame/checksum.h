@@ -1,0 +1,65 @@
+// The Internet checksum (RFC 1071): the one's complement sum of 16-bit words that IPv4, UDP and ICMP carry.
+//
+// A sum is built over parts and folded once. It doesn't depend on the byte order, so words are read and the
+// result is written as they lie in memory. Over data with its right checksum in place the fold is 0xFFFF.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+namespace penstock {
+
+// The sum so far in one's complement: any value that is congruent modulo 0xFFFF, zero only for zeros.
+using ChecksumSum = std::uint64_t;
+
+[[nodiscard]] constexpr ChecksumSum checksum_add_word(ChecksumSum sum, std::uint64_t word) {
+  sum += word;
+  return sum + (sum < word ? 1 : 0);
+}
+
+// Adds the words of `bytes`; an odd last byte counts as padded with zero, so only the last part that is added
+// may have an odd length.
+[[nodiscard]] ChecksumSum checksum_add(ChecksumSum sum, std::span<const std::byte> bytes);
+
+// The sum in 16 bits, in memory order; the checksum to send is its complement.
+[[nodiscard]] constexpr std::uint16_t checksum_fold(ChecksumSum sum) {
+  sum = (sum & 0xFFFF'FFFFU) + (sum >> 32U);
+  sum = (sum & 0xFFFF'FFFFU) + (sum >> 32U);
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  sum = (sum & 0xFFFFU) + (sum >> 16U);
+  return static_cast<std::uint16_t>(sum);
+}
+
+[[nodiscard]] constexpr std::uint16_t checksum_finish(ChecksumSum sum) {
+  return static_cast<std::uint16_t>(~checksum_fold(sum));
+}
+
+[[nodiscard]] constexpr bool checksum_good(ChecksumSum sum) { return checksum_fold(sum) == 0xFFFF; }
+
+// The addresses, protocol and length that UDP and ICMPv6 sum before their own bytes (RFC 768, RFC 8200 8.1).
+// `addresses` are source and destination as they lie next to each other in the IP header: 8 or 32 bytes.
+[[nodiscard]] ChecksumSum pseudo_header_sum(std::span<const std::byte> addresses,
+                                            std::uint8_t protocol, std::uint32_t length);
+
+// The sum of a header of fixed length, inline: no call, no carry to look after.
+template <std::size_t Bytes>
+[[nodiscard]] inline ChecksumSum header_sum(const std::byte* header) {
+  static_assert(Bytes % 4 == 0 && Bytes <= 64);
+  ChecksumSum sum = 0;
+  for (std::size_t i = 0; i < Bytes; i += 4) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, header + i, sizeof word);
+    sum += word;
+  }
+  return sum;
+}
+
+// The ways to sum, for tests and benchmarks; checksum_add() picks one. The last needs AVX2.
+[[nodiscard]] ChecksumSum checksum_add_words(ChecksumSum sum, std::span<const std::byte> bytes);
+[[nodiscard]] ChecksumSum checksum_add_sse2(ChecksumSum sum, std::span<const std::byte> bytes);
+[[nodiscard]] ChecksumSum checksum_add_avx2(ChecksumSum sum, std::span<const std::byte> bytes);
+[[nodiscard]] bool have_avx2();
+
+}  // namespace penstock

@@ -1,0 +1,100 @@
+#include "dataplane/shard/intake.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace penstock {
+namespace {
+
+MessageFate fate_of(Appended result) {
+  switch (result) {
+    case Appended::kOk: return MessageFate::kStored;
+    case Appended::kTooLarge: return MessageFate::kTooLarge;
+    case Appended::kDriveSlow: return MessageFate::kDriveSlow;
+    case Appended::kVolumeFull: return MessageFate::kVolumeFull;
+    case Appended::kVolumeFailed: return MessageFate::kVolumeFailed;
+  }
+  CHECK(false);
+}
+
+// What was taken and is not stored yet.
+Tally in_flight(const MessageAccount& account) {
+  Tally left = account.offered;
+  for (const Tally& fate : account.fates) {
+    CHECK_GE(left.count, fate.count);
+    CHECK_GE(left.bytes, fate.bytes);
+    left.count -= fate.count;
+    left.bytes -= fate.bytes;
+  }
+  return left;
+}
+
+}  // namespace
+
+Intake::Intake(MessageAccount& shard, std::vector<MessageAccount*> doors)
+    : shard_(shard), doors_(std::move(doors)) {
+  CHECK_LE(doors_.size(), kOriginsMax);
+}
+
+void Intake::add_set(CaptureSetId set, std::vector<MessageAccount*> streams) {
+  if (set.value >= sets_.size()) sets_.resize(set.value + 1);
+  for (MessageAccount* stream : streams) {
+    if (std::ranges::find(streams_, stream) == streams_.end()) streams_.push_back(stream);
+  }
+  sets_[set.value] = std::move(streams);
+}
+
+void Intake::turn_to(std::size_t origin, CaptureSetId set) {
+  flush_offered();
+  origin_ = origin;
+  set_ = set;
+}
+
+void Intake::flush_offered() {
+  if (offered_.count == 0) return;
+  doors_[origin_]->offered += offered_;
+  shard_.offered += offered_;
+  for (MessageAccount* stream : sets_[set_.value]) stream->offered += offered_;
+  offered_ = {};
+}
+
+void Intake::refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, Appended result) {
+  const MessageFate fate = fate_of(result);
+  (*doors_[origin])[fate].add(bytes);
+  shard_[fate].add(bytes);
+  for (MessageAccount* stream : sets_[set.value]) (*stream)[fate].add(bytes);
+}
+
+void Intake::offer_uncaptured(std::size_t origin, const MessageView& message) {
+  const std::uint64_t bytes = message.payload.size();
+  doors_[origin]->offered.add(bytes);
+  (*doors_[origin])[MessageFate::kNoStream].add(bytes);
+  shard_.offered.add(bytes);
+  shard_[MessageFate::kNoStream].add(bytes);
+}
+
+void Intake::on_durable(const Block& block) {
+  flush_offered();  // a message must not be stored before it was offered
+  for (std::size_t origin = 0; origin < doors_.size(); ++origin) {
+    const MessageCount& count = block.origins[origin];
+    (*doors_[origin])[MessageFate::kStored].add(count.messages, count.bytes);
+  }
+  shard_[MessageFate::kStored].add(block.total.messages, block.total.bytes);
+  for (const RunNote& note : block.run_notes.first(block.notes)) {
+    for (MessageAccount* stream : sets_[note.set.value]) {
+      (*stream)[MessageFate::kStored].add(note.messages, note.payload_bytes);
+    }
+  }
+}
+
+void Intake::settle() {
+  flush_offered();
+  for (MessageAccount* door : doors_) door->in_flight = in_flight(*door);
+  for (MessageAccount* stream : streams_) stream->in_flight = in_flight(*stream);
+  // The shard's own is counted by the log itself, from its blocks: the books are checked against it.
+  const MessageCount count = log_->in_flight();
+  shard_.in_flight = {count.messages, count.bytes};
+}
+
+}  // namespace penstock

@@ -1,0 +1,59 @@
+// Where messages of all front doors enter a shard's log, and where the books of each are kept.
+//
+// A message is offered once and then is in exactly one place: refused under one fate, in flight, or stored.
+#pragma once
+
+#include <vector>
+
+#include "dataplane/ledger/account.h"
+#include "storage/log/log_writer.h"
+
+namespace penstock {
+
+// One thread. Accounts outlive it.
+class Intake final : public LogObserver {
+ public:
+  // `doors[i]` is the account of origin i.
+  Intake(MessageAccount& shard, std::vector<MessageAccount*> doors);
+
+  // The log that messages go to; set once, before the first message.
+  void set_log(LogWriter& log) { log_ = &log; }
+
+  // Names the accounts of the streams of a capture set, in its order. Before the set's first message.
+  void add_set(CaptureSetId set, std::vector<MessageAccount*> streams);
+
+  // A message of door `origin` for the streams of `set`.
+  void offer(std::size_t origin, CaptureSetId set, const MessageView& message) {
+    if (origin != origin_ || set != set_) [[unlikely]] turn_to(origin, set);
+    const std::uint64_t bytes = message.payload.size();
+    offered_.add(bytes);
+    const Appended result = log_->append(set, origin, message);
+    if (result != Appended::kOk) [[unlikely]] refuse(origin, set, bytes, result);
+  }
+  // A message that no stream captures.
+  void offer_uncaptured(std::size_t origin, const MessageView& message);
+
+  // Stored: called by the log.
+  void on_durable(const Block& block) override;
+
+  // Brings all accounts up to date; before they are published.
+  void settle();
+
+ private:
+  void turn_to(std::size_t origin, CaptureSetId set);
+  void flush_offered();
+  void refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, Appended result);
+
+  // Messages come in trains of one door and one capture set: a train is counted here first.
+  std::size_t origin_ = 0;
+  CaptureSetId set_{0};
+  Tally offered_;
+
+  LogWriter* log_ = nullptr;
+  MessageAccount& shard_;
+  std::vector<MessageAccount*> doors_;
+  std::vector<std::vector<MessageAccount*>> sets_;  // by CaptureSetId
+  std::vector<MessageAccount*> streams_;            // every one that is in a set, once
+};
+
+}  // namespace penstock

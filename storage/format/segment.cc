@@ -1,0 +1,93 @@
+#include "storage/format/segment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+#include "storage/format/page.h"
+
+namespace penstock {
+namespace {
+
+bool sane_size(std::uint64_t bytes) {
+  return bytes >= kSegmentBytesMin && bytes <= kSegmentBytesMax && bytes % kPageBytes == 0;
+}
+
+std::unexpected<Error> bad_index(std::string_view why) {
+  return fail(Errc::kCorrupt, fmt::format("segment index: {}", why));
+}
+
+// Blocks lie one behind the other from the page behind the header up to the index.
+bool blocks_in_order(const std::vector<IndexEntry>& blocks, std::uint32_t index_position) {
+  std::uint64_t position = 1;
+  for (const IndexEntry& block : blocks) {
+    if (block.position != position || block.pages == 0) return false;
+    position += block.pages;
+  }
+  return position == index_position;
+}
+
+}  // namespace
+
+void encode_segment_header(std::span<std::byte> page, SegmentHeader header) {
+  encode_page(page, header, kSegmentHeaderMagic);
+}
+
+void encode_segment_footer(std::span<std::byte> page, SegmentFooter footer) {
+  footer.reserved = 0;
+  encode_page(page, footer, kSegmentFooterMagic);
+}
+
+Result<SegmentHeader> decode_segment_header(std::span<const std::byte> page) {
+  auto header = decode_page<SegmentHeader>(page, kSegmentHeaderMagic, "segment header");
+  if (!header) return header;
+  if (header->state != SlotState::kFree && header->state != SlotState::kUsed) {
+    return fail(Errc::kCorrupt, "segment header: unknown state");
+  }
+  if (!sane_size(header->segment_bytes)) {
+    return fail(Errc::kCorrupt, "segment header: impossible segment size");
+  }
+  return header;
+}
+
+Result<SegmentFooter> decode_segment_footer(std::span<const std::byte> page) {
+  auto footer = decode_page<SegmentFooter>(page, kSegmentFooterMagic, "segment footer");
+  if (!footer) return footer;
+  const std::uint64_t entries = index_bytes(footer->block_count, footer->partition_count);
+  const std::uint64_t begin = std::uint64_t{footer->index_position} * kPageBytes;
+  if (footer->reserved != 0 || !sane_size(footer->segment_bytes) || begin < kPageBytes ||
+      begin + entries + kPageBytes > footer->segment_bytes) {
+    return fail(Errc::kCorrupt, "segment footer: lengths contradict each other");
+  }
+  return footer;
+}
+
+Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
+                                          const SegmentFooter& footer) {
+  const std::size_t entries = footer.block_count * sizeof(IndexEntry) +
+                              footer.partition_count * sizeof(PartitionEntry);
+  if (bytes.size() < entries) return bad_index("shorter than its entries");
+  if (crc32c(bytes) != footer.index_crc) return bad_index("bad checksum");
+  if (std::ranges::any_of(bytes.subspan(entries), [](std::byte b) { return b != std::byte{0}; })) {
+    return bad_index("bytes behind its entries are not zero");
+  }
+  SegmentIndex index;
+  index.blocks.resize(footer.block_count);
+  index.partitions.resize(footer.partition_count);
+  const std::size_t blocks = footer.block_count * sizeof(IndexEntry);
+  std::memcpy(index.blocks.data(), bytes.data(), blocks);
+  std::memcpy(index.partitions.data(), bytes.data() + blocks, entries - blocks);
+  if (!blocks_in_order(index.blocks, footer.index_position)) return bad_index("blocks out of order");
+  for (const PartitionEntry& partition : index.partitions) {
+    const bool none = partition.first_offset == partition.next_offset;
+    if (partition.first_offset > partition.next_offset ||
+        (!none && (partition.first_block > partition.last_block ||
+                   partition.last_block >= footer.block_count))) {
+      return bad_index("a partition's entries contradict each other");
+    }
+  }
+  return index;
+}
+
+}  // namespace penstock

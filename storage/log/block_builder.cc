@@ -1,0 +1,94 @@
+#include "storage/log/block_builder.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+
+namespace penstock {
+
+void BlockBuilder::start(Block* block) {
+  CHECK(block_ == nullptr);
+  block_ = block;
+  data_ = block->bytes.data();
+  at_ = sizeof(BlockHeader);
+  limit_ = block->bytes.size();
+  run_open_ = false;
+  run_ = {};
+  block->header.first_received_ns = std::numeric_limits<std::int64_t>::max();
+  block->header.last_received_ns = std::numeric_limits<std::int64_t>::min();
+}
+
+MessageCount BlockBuilder::count() const {
+  if (block_ == nullptr) return {};
+  return {block_->total.messages + run_.messages, block_->total.bytes + run_.payload_bytes};
+}
+
+bool BlockBuilder::fits_empty(CaptureSetId set, const MessageView& message,
+                              std::size_t block_bytes) const {
+  return sizeof(BlockHeader) + run_head_bytes(captures_.partitions_of(set).size()) +
+             message_bytes(message.subject.size(), message.key.size(), message.headers.size(),
+                           message.payload.size()) <=
+         block_bytes;
+}
+
+bool BlockBuilder::append_to_new_run(CaptureSetId set, std::size_t origin,
+                                     const MessageView& message) {
+  close_run();
+  const std::size_t head = run_head_bytes(captures_.partitions_of(set).size());
+  const std::size_t bytes = message_bytes(message.subject.size(), message.key.size(),
+                                          message.headers.size(), message.payload.size());
+  if (head + bytes > limit_ - at_ || block_->notes == block_->run_notes.size()) return false;
+  open_run(set, message.received);
+  lay_out(message, false, bytes, 0);
+  count_in(origin, message);
+  return true;
+}
+
+void BlockBuilder::open_run(CaptureSetId set, UnixNanos base) {
+  run_ = {.set = set, .at = at_, .base = base.value, .last = base.value};
+  run_open_ = true;
+  at_ += run_head_bytes(captures_.partitions_of(set).size());
+  subject_ = {};
+}
+
+void BlockBuilder::close_run() {
+  if (!run_open_) return;
+  CHECK_GT(run_.messages, 0U);
+  run_open_ = false;
+  const auto partitions = captures_.partitions_of(run_.set);
+  RunHeader header{};
+  header.length = static_cast<std::uint32_t>(at_ - run_.at);
+  header.message_count = run_.messages;
+  header.base_time_ns = run_.base;
+  header.capture_count = static_cast<std::uint16_t>(partitions.size());
+  store(block_->bytes, run_.at, header);
+  std::size_t at = run_.at + sizeof header;
+  for (const std::uint32_t number : partitions) {
+    Partition& partition = captures_.at(number);
+    store(block_->bytes, at, Capture{partition.stream.value, partition.next_offset.value});
+    partition.next_offset += run_.messages;
+    at += sizeof(Capture);
+  }
+  block_->run_notes[block_->notes++] = {run_.set, run_.messages, run_.payload_bytes};
+  block_->total.messages += run_.messages;
+  block_->total.bytes += run_.payload_bytes;
+  BlockHeader& of_block = block_->header;
+  of_block.first_received_ns = std::min(of_block.first_received_ns, run_.base);
+  of_block.last_received_ns = std::max(of_block.last_received_ns, run_.last);
+  ++of_block.run_count;
+  run_ = {};
+}
+
+Block* BlockBuilder::finish() {
+  CHECK(block_ != nullptr);
+  close_run();
+  BlockHeader& header = block_->header;
+  header.used = static_cast<std::uint32_t>(at_);
+  header.length = align_up(header.used, kPageBytes);
+  header.message_count = static_cast<std::uint32_t>(block_->total.messages);
+  if (header.message_count == 0) header.first_received_ns = header.last_received_ns = 0;
+  return std::exchange(block_, nullptr);
+}
+
+}  // namespace penstock

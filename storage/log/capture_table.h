@@ -1,0 +1,58 @@
+// The partitions of a log and the sets of them that messages are captured by.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "storage/log/block_pool.h"
+
+namespace penstock {
+
+// A stream's part in this log. Offsets advance in three steps:
+//   durable_offset <= placed_offset <= next_offset
+struct Partition {
+  StreamId stream;
+  Offset next_offset;     // of the next message appended
+  Offset placed_offset;   // of the next message that gets a place in a segment
+  Offset durable_offset;  // of the next message that becomes durable
+
+  // In the segment being filled.
+  Offset first_offset;
+  std::uint64_t payload_bytes = 0;
+  std::uint32_t first_block = 0;
+  std::uint32_t last_block = 0;
+};
+
+// One thread. Bounded; allocates only in add functions.
+class CaptureTable {
+ public:
+  static constexpr std::size_t kSetsMax = 16384;
+  static constexpr std::size_t kPartitionsMax = 16384;
+
+  CaptureTable();
+
+  // The number of the stream's partition, made when it is new. kNoSpace when the table is full.
+  [[nodiscard]] Result<std::uint32_t> add_partition(StreamId stream, Offset next_offset);
+  // The same streams in the same order give the same id.
+  [[nodiscard]] Result<CaptureSetId> add_set(std::span<const StreamId> streams);
+
+  [[nodiscard]] std::span<const std::uint32_t> partitions_of(CaptureSetId set) const {
+    return sets_[set.value].partitions;
+  }
+  [[nodiscard]] std::span<const StreamId> streams_of(CaptureSetId set) const {
+    return sets_[set.value].streams;
+  }
+  [[nodiscard]] Partition& at(std::uint32_t partition) { return partitions_[partition]; }
+  [[nodiscard]] std::span<Partition> all() { return partitions_; }
+  [[nodiscard]] std::size_t sets() const { return sets_.size(); }
+
+ private:
+  struct Set {
+    std::vector<StreamId> streams;
+    std::vector<std::uint32_t> partitions;
+  };
+  std::vector<Partition> partitions_;
+  std::vector<Set> sets_;
+};
+
+}  // namespace penstock

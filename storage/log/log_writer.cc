@@ -1,0 +1,354 @@
+#include "storage/log/log_writer.h"
+
+#include <array>
+#include <cerrno>
+
+#include "base/check.h"
+
+namespace penstock {
+namespace {
+
+// Tokens of operations that are not in the ordered queue.
+constexpr std::uint64_t kFlushToken = ~std::uint64_t{0};
+constexpr std::uint64_t kCloseToken = kFlushToken - 1;
+
+// What two segments can have to tell at most.
+constexpr std::size_t kEventsPerLog = 8;
+
+constexpr unsigned kFailuresUntilPause = 2;
+constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
+
+}  // namespace
+
+LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool& pool, IoRing& ring,
+                     SegmentChannel& channel, Clock& clock, Rng& rng, LogObserver& observer)
+    : options_(options),
+      pool_(pool),
+      ring_(ring),
+      channel_(channel),
+      clock_(clock),
+      rng_(rng),
+      observer_(observer),
+      builder_(captures_),
+      sealed_(pool.blocks() + 1),
+      segment_a_(options.segment_bytes, options.block_bytes, captures_),
+      segment_b_(options.segment_bytes, options.block_bytes, captures_),
+      next_segment_(start.next_segment),
+      ops_(pool.blocks() + 2),
+      placed_(start.next_sequence),
+      placed_crc_(start.last_crc),
+      durable_crc_(start.last_crc) {
+  for (const LogStart::Partition& partition : start.partitions) {
+    CHECK(captures_.add_partition(partition.stream, partition.next_offset).has_value());
+  }
+  watermarks_.next = watermarks_.written = watermarks_.durable = start.next_sequence;
+  if (!start.open) return;
+  const LogStart::OpenSegment& open = *start.open;
+  auto index = ring_.attach(open.file.fd);
+  // A new ring has room for the first file; without it the segment stays open and a fresh one is begun.
+  if (!index) return;
+  current_ = &segment_a_;
+  current_->resume(open.header, open.file, {*index, open.file.base}, open.position, open.index);
+  watermarks_.segment = SegmentSequence(open.header.sequence);
+  watermarks_.slot = SlotIndex(open.header.slot);
+  watermarks_.generation = Generation(open.header.generation);
+  watermarks_.position = open.position;
+}
+
+Result<CaptureSetId> LogWriter::add_capture_set(std::span<const StreamId> streams) {
+  return captures_.add_set(streams);
+}
+
+std::span<const StreamId> LogWriter::capture_set(CaptureSetId id) const {
+  return captures_.streams_of(id);
+}
+
+Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
+                                        const MessageView& message) {
+  if (!builder_.fits_empty(set, message, options_.block_bytes)) return Appended::kTooLarge;
+  seal();
+  Block* block = pool_.take();
+  if (block == nullptr) {
+    if (failures_ >= kFailuresUntilPause) return Appended::kVolumeFailed;
+    // relaxed: a hint for the books; nothing else depends on it.
+    const bool full = wants_slot_ && channel_.full.load(std::memory_order_relaxed);
+    return full ? Appended::kVolumeFull : Appended::kDriveSlow;
+  }
+  builder_.start(block);
+  opened_at_ = clock_.monotonic_now();
+  CHECK(builder_.append(set, origin, message));
+  return Appended::kOk;
+}
+
+void LogWriter::seal() {
+  if (!builder_.has_messages()) return;
+  sealed_[sealed_end_++ % sealed_.size()] = builder_.finish();
+  ++watermarks_.next;
+  ++counters_.blocks_sealed;
+}
+
+void LogWriter::seal_lingering() {
+  if (builder_.has_messages() && clock_.monotonic_now() - opened_at_ >= options_.linger_ns) seal();
+}
+
+bool LogWriter::poll() {
+  bool worked = reap();
+  if (failed_) {
+    // The kernel may still read the buffers: they are restamped only when all writes are back.
+    if (ring_.in_flight() == 0) start_over();
+  } else {
+    seal_lingering();
+    worked |= place_sealed();
+    worked |= submit_waiting();
+    flush();
+    close_retiring();
+  }
+  ring_.submit();
+  return worked;
+}
+
+bool LogWriter::reap() {
+  std::array<IoCompletion, 32> completions;
+  const std::size_t count = ring_.reap(completions);
+  for (std::size_t i = 0; i < count; ++i) complete(completions[i]);
+  if (count > 0 && !failed_) advance();
+  return count > 0;
+}
+
+void LogWriter::complete(const IoCompletion& completion) {
+  const bool flush = completion.token == kFlushToken;
+  std::int32_t expected = 0;
+  if (completion.token == kCloseToken) {
+    expected = static_cast<std::int32_t>(options_.segment_bytes - retiring_->close_offset());
+  } else if (!flush) {
+    expected = static_cast<std::int32_t>(op(completion.token).bytes.size());
+  }
+  const bool good = completion.result == expected;
+  if (!good) {
+    ++(flush ? counters_.flush_errors : counters_.write_errors);
+    // A short write is a failed one: what it left on the drive is not known.
+    counters_.last_errno = completion.result < 0 ? -completion.result : EIO;
+  }
+  if (completion.token == kCloseToken) {
+    closing_ = false;
+    // Without a footer the segment is read block by block: nothing is lost.
+    finish_retiring(good ? SegmentEvent::Kind::kClosed : SegmentEvent::Kind::kPoisoned);
+    return;
+  }
+  failed_ |= !good;
+  if (flush) {
+    if (good && !failed_) make_durable(flush_end_);
+    flush_end_ = 0;
+  } else {
+    op(completion.token).state = Op::State::kWritten;
+  }
+}
+
+// Watermarks move over the unbroken beginning of the queue only.
+void LogWriter::advance() {
+  while (written_op_ != submitted_op_ && op(written_op_).state == Op::State::kWritten) {
+    if (op(written_op_).block != nullptr) ++watermarks_.written;
+    ++written_op_;
+  }
+  if (options_.durability == Durability::kSync) make_durable(written_op_);
+}
+
+void LogWriter::make_durable(std::uint64_t end) {
+  for (; durable_op_ != end; ++durable_op_) {
+    const Op& done = op(durable_op_);
+    const SegmentWriter& segment = *done.segment;
+    if (done.block == nullptr) {
+      ++counters_.segments_taken;
+      tell(SegmentEvent::Kind::kTaken, segment);
+      continue;
+    }
+    const BlockHeader& header = done.block->header;
+    CHECK_EQ(header.sequence, watermarks_.durable.value);
+    for (const RunNote& note : done.block->run_notes.first(done.block->notes)) {
+      for (const std::uint32_t i : captures_.partitions_of(note.set)) {
+        captures_.at(i).durable_offset += note.messages;
+      }
+    }
+    ++watermarks_.durable;
+    watermarks_.segment = SegmentSequence(segment.header().sequence);
+    watermarks_.slot = SlotIndex(segment.header().slot);
+    watermarks_.generation = Generation(segment.header().generation);
+    watermarks_.position = header.position + header.length / kPageBytes;
+    durable_crc_ = header.crc;
+    failures_ = 0;
+    ++counters_.blocks_durable;
+    observer_.on_durable(*done.block);
+    pool_.give_back(done.block);
+  }
+  CHECK_LE(watermarks_.durable, watermarks_.written);
+  CHECK_LE(watermarks_.written, watermarks_.next);
+}
+
+void LogWriter::flush() {
+  if (options_.durability != Durability::kFlush || flush_end_ != 0 || durable_op_ == written_op_) {
+    return;
+  }
+  // One flush is of one file: it covers the operations up to the first of another segment.
+  std::uint64_t end = durable_op_;
+  while (end != written_op_ && op(end).segment == op(durable_op_).segment) ++end;
+  if (ring_.queue_flush(kFlushToken, op(durable_op_).segment->file())) flush_end_ = end;
+}
+
+bool LogWriter::place_sealed() {
+  bool placed = false;
+  while (sealed_begin_ != sealed_end_) {
+    Block* block = sealed_[sealed_begin_ % sealed_.size()];
+    if (current_ != nullptr && !current_->has_room(block->header.length) && !retire_current()) break;
+    if (current_ == nullptr && !begin_segment()) break;
+    const std::uint64_t offset =
+        current_->place(*block, placed_, watermarks_.durable, placed_crc_);
+    placed_crc_ = block->header.crc;
+    ++placed_;
+    ++sealed_begin_;
+    op(end_op_++) = {.block = block,
+                     .segment = current_,
+                     .offset = offset,
+                     .bytes = block->bytes.first(block->header.length)};
+    placed = true;
+  }
+  return placed;
+}
+
+// Takes a fresh slot; its header goes into the queue before its blocks.
+bool LogWriter::begin_segment() {
+  if (failures_ >= kFailuresUntilPause && clock_.monotonic_now() < retry_at_) return false;
+  if (end_op_ - durable_op_ == ops_.size()) return false;
+  // The keeper has not read its events for long: without room for a segment's own none is begun.
+  if (channel_.events.free() < kEventsPerLog) return false;
+  auto slot = channel_.ready.pop();
+  wants_slot_ = !slot.has_value();
+  if (!slot) return false;
+  auto index = ring_.attach(slot->file.fd);
+  CHECK(index.has_value());  // two segments at most hold an entry of the table
+  current_ = retiring_ == &segment_a_ ? &segment_b_ : &segment_a_;
+  SegmentHeader header{};
+  header.volume = options_.volume;
+  header.log = options_.log.value;
+  header.slot = slot->slot.value;
+  header.state = SlotState::kUsed;
+  header.previous_crc = placed_crc_;
+  header.generation = rng_.next();
+  header.sequence = next_segment_.value;
+  header.base_sequence = placed_.value;
+  header.oldest_sequence = slot->oldest.value;
+  header.segment_bytes = options_.segment_bytes;
+  header.created_ns = clock_.unix_now().value;
+  ++next_segment_;
+  current_->begin(header, slot->file, {*index, slot->file.base});
+  op(end_op_++) = {.segment = current_, .offset = 0, .bytes = current_->header_page()};
+  return true;
+}
+
+// The current segment is full. False: the one before it is not closed yet.
+bool LogWriter::retire_current() {
+  if (retiring_ != nullptr) return false;
+  retiring_ = current_;
+  retiring_end_ = placed_;
+  retiring_crc_ = placed_crc_;
+  current_ = nullptr;
+  return true;
+}
+
+// The footer vouches for all blocks, so it is written only when they are durable.
+void LogWriter::close_retiring() {
+  if (retiring_ == nullptr || closing_ || watermarks_.durable < retiring_end_) return;
+  const auto bytes = retiring_->close(retiring_crc_, clock_.unix_now());
+  closing_ = ring_.queue_write(kCloseToken, retiring_->file(), retiring_->close_offset(), bytes, true);
+}
+
+void LogWriter::finish_retiring(SegmentEvent::Kind kind) {
+  if (kind == SegmentEvent::Kind::kClosed) ++counters_.segments_closed;
+  tell(kind, *retiring_);
+  ring_.detach(retiring_->file().index);
+  retiring_ = nullptr;
+}
+
+bool LogWriter::submit_waiting() {
+  bool submitted = false;
+  while (submitted_op_ != end_op_ && submitted_op_ - written_op_ < options_.queue_depth) {
+    Op& next = op(submitted_op_);
+    if (!ring_.queue_write(submitted_op_, next.segment->file(), next.offset, next.bytes,
+                           options_.durability == Durability::kSync)) {
+      break;
+    }
+    next.state = Op::State::kSubmitted;
+    counters_.bytes_submitted += next.bytes.size();
+    ++submitted_op_;
+    submitted = true;
+  }
+  return submitted;
+}
+
+// After a failure: what is not durable is placed again, in order, in a fresh segment.
+void LogWriter::start_over() {
+  ++counters_.segments_poisoned;
+  ++failures_;
+  retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
+  // The unplaced blocks follow the placed ones: put those back in front of them.
+  for (std::uint64_t i = end_op_; i != durable_op_; --i) {
+    Block* block = op(i - 1).block;
+    if (block == nullptr) continue;
+    if (sealed_begin_ == 0) {
+      // Room in front of a ring that counts from zero.
+      sealed_begin_ += sealed_.size();
+      sealed_end_ += sealed_.size();
+    }
+    sealed_[--sealed_begin_ % sealed_.size()] = block;
+  }
+  durable_op_ = written_op_ = submitted_op_ = end_op_;
+  watermarks_.written = watermarks_.durable;
+  placed_ = watermarks_.durable;
+  placed_crc_ = durable_crc_;
+  for (Partition& partition : captures_.all()) partition.placed_offset = partition.durable_offset;
+  if (watermarks_.durable < retiring_end_) give_up(retiring_);
+  give_up(current_);
+  failed_ = false;
+}
+
+// A segment that holds durable blocks stays, without a footer; another's slot can be used again.
+void LogWriter::give_up(SegmentWriter*& segment) {
+  if (segment == nullptr) return;
+  const bool holds_durable = segment->has_blocks() && watermarks_.durable.value >
+                                                          segment->header().base_sequence;
+  tell(holds_durable ? SegmentEvent::Kind::kPoisoned : SegmentEvent::Kind::kVoid, *segment);
+  ring_.detach(segment->file().index);
+  segment = nullptr;
+}
+
+void LogWriter::tell(SegmentEvent::Kind kind, const SegmentWriter& segment) {
+  // begin_segment() made sure of the room.
+  CHECK(channel_.events.push({kind, segment.slot(), segment.header(), segment.footer()}));
+}
+
+bool LogWriter::drained() const {
+  return !builder_.has_messages() && sealed_begin_ == sealed_end_ && durable_op_ == end_op_ &&
+         retiring_ == nullptr && !failed_;
+}
+
+void LogWriter::mark_clean_end() {
+  if (!drained() || current_ == nullptr || !current_->has_room(kPageBytes)) return;
+  Block* block = pool_.take();
+  if (block == nullptr) return;
+  builder_.start(block);
+  sealed_[sealed_end_++ % sealed_.size()] = builder_.finish();
+  ++watermarks_.next;
+}
+
+MessageCount LogWriter::in_flight() const {
+  MessageCount sum = builder_.count();
+  const auto add = [&](const Block* block) {
+    if (block == nullptr) return;
+    sum.messages += block->total.messages;
+    sum.bytes += block->total.bytes;
+  };
+  for (std::uint64_t i = sealed_begin_; i != sealed_end_; ++i) add(sealed_[i % sealed_.size()]);
+  for (std::uint64_t i = durable_op_; i != end_op_; ++i) add(op(i).block);
+  return sum;
+}
+
+}  // namespace penstock

@@ -1,0 +1,122 @@
+#include "storage/volume/volume.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+struct CatalogueCopies {
+  Catalogue newest;
+  std::size_t next_copy = 0;  // where the next one is to be written
+};
+
+// The newer of the valid copies. Both blank: an empty catalogue; one damaged: the other counts.
+Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
+  const PageBuffer buffer = allocate_pages(kCatalogueBytes);
+  const std::span copy(buffer.get(), kCatalogueBytes);
+  CatalogueCopies result;
+  bool valid = false;
+  std::size_t damaged = 0;
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (auto read = device.read_head(kCataloguePosition[i], copy); !read) {
+      return std::unexpected(std::move(read.error()));
+    }
+    auto catalogue = decode_catalogue(copy);
+    if (!catalogue) {
+      if (catalogue.error().code == Errc::kUnsupportedVersion) {
+        return std::unexpected(std::move(catalogue.error()));
+      }
+      damaged += catalogue.error().code == Errc::kCorrupt ? 1U : 0U;
+      continue;
+    }
+    if (valid && catalogue->revision < result.newest.revision) continue;
+    valid = true;
+    result.newest = std::move(*catalogue);
+    result.next_copy = 1 - i;
+  }
+  if (!valid && damaged > 0) {
+    return fail(Errc::kCorrupt, fmt::format("volume {}: no copy of its catalogue is readable",
+                                            device.name()));
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const VolumeOptions& options,
+                              VolumeId id, UnixNanos now) {
+  const PageBuffer buffer = allocate_pages(kCatalogueBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  if (auto read = device->read_head(0, page); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  if (std::ranges::any_of(page, [](std::byte b) { return b != std::byte{0}; })) {
+    return fail(Errc::kAlreadyExists,
+                fmt::format("volume {}: its first page is not blank; what it holds is left alone. "
+                            "Wipe it yourself if it is really free",
+                            device->name()));
+  }
+  // Both catalogue copies blank, then the superblock: a crash in between leaves a blank volume.
+  for (const std::uint64_t position : kCataloguePosition) {
+    if (auto written = device->write_head(position, {buffer.get(), kCatalogueBytes}); !written) {
+      return std::unexpected(std::move(written.error()));
+    }
+  }
+  Superblock superblock{};
+  superblock.volume = id;
+  superblock.segment_bytes = options.segment_bytes;
+  superblock.created_ns = now.value;
+  encode_superblock(page, superblock);
+  if (auto written = device->write_head(0, page); !written) {
+    return std::unexpected(std::move(written.error()));
+  }
+  return open(std::move(device));
+}
+
+Result<Volume> Volume::open(std::unique_ptr<VolumeDevice> device) {
+  const PageBuffer page = allocate_pages(kPageBytes);
+  const std::span bytes(page.get(), kPageBytes);
+  if (auto read = device->read_head(0, bytes); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  auto superblock = decode_superblock(bytes);
+  if (!superblock) {
+    return fail(superblock.error().code,
+                fmt::format("volume {}: {}", device->name(), superblock.error().what));
+  }
+  if (superblock->segment_bytes < kSegmentBytesMin || superblock->segment_bytes > kSegmentBytesMax ||
+      superblock->segment_bytes % kPageBytes != 0) {
+    return fail(Errc::kCorrupt, fmt::format("volume {}: impossible segment size {}", device->name(),
+                                            superblock->segment_bytes));
+  }
+  device->set_segment_bytes(superblock->segment_bytes);
+  auto catalogue = read_catalogue(*device);
+  if (!catalogue) return std::unexpected(std::move(catalogue.error()));
+  return Volume(std::move(device), *superblock, std::move(catalogue->newest));
+}
+
+Result<> Volume::add_streams(std::span<const std::string> names) {
+  Catalogue grown = catalogue_;
+  for (const std::string& name : names) {
+    if (std::ranges::find(grown.streams, name) == grown.streams.end()) {
+      grown.streams.push_back(name);
+    }
+  }
+  if (grown.streams.size() == catalogue_.streams.size()) return {};
+  ++grown.revision;
+  auto encoded = encode_catalogue(grown);
+  if (!encoded) return std::unexpected(std::move(encoded.error()));
+  auto copies = read_catalogue(*device_);
+  if (!copies) return std::unexpected(std::move(copies.error()));
+  const PageBuffer aligned = allocate_pages(encoded->size());
+  std::ranges::copy(*encoded, aligned.get());
+  auto written = device_->write_head(kCataloguePosition[copies->next_copy],
+                                     {aligned.get(), encoded->size()});
+  if (!written) return written;
+  catalogue_ = std::move(grown);
+  return {};
+}
+
+}  // namespace penstock
