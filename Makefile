@@ -59,6 +59,8 @@ MARCH = $(call once,MARCH,$(filter -march=%,$(call pkg,--cflags libdpdk)))
 # -Wconversion without -Wsign-conversion: no value may shrink unseen on its way to drive or wire.
 WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wold-style-cast \
         -Wcast-qual -Wformat=2 -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi -Wvla
+# A designated initialiser names what is not zero, on purpose.
+WARN += -Wno-missing-field-initializers
 ifneq ($(BUILD),fuzz)
 # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651).
 WARN += -Wduplicated-cond -Wlogical-op -Wno-restrict

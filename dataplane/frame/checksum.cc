@@ -1,6 +1,5 @@
 #include "dataplane/frame/checksum.h"
 
-#include <arpa/inet.h>
 #include <immintrin.h>
 
 namespace penstock {
@@ -87,12 +86,6 @@ ChecksumSum checksum_add_sse2(ChecksumSum sum, std::span<const std::byte> bytes)
 ChecksumSum checksum_add(ChecksumSum sum, std::span<const std::byte> bytes) {
   if (bytes.size() < kVectorBytesMin) return checksum_add_words(sum, bytes);
   return kHaveAvx2 ? checksum_add_avx2(sum, bytes) : checksum_add_sse2(sum, bytes);
-}
-
-ChecksumSum pseudo_header_sum(std::span<const std::byte> addresses, std::uint8_t protocol,
-                              std::uint32_t length) {
-  const ChecksumSum sum = checksum_add_word(htonl(protocol), htonl(length));
-  return checksum_add_words(sum, addresses);
 }
 
 }  // namespace penstock

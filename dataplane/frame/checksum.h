@@ -38,11 +38,6 @@ using ChecksumSum = std::uint64_t;
 
 [[nodiscard]] constexpr bool checksum_good(ChecksumSum sum) { return checksum_fold(sum) == 0xFFFF; }
 
-// The addresses, protocol and length that UDP and ICMPv6 sum before their own bytes (RFC 768, RFC 8200 8.1).
-// `addresses` are source and destination as they lie next to each other in the IP header: 8 or 32 bytes.
-[[nodiscard]] ChecksumSum pseudo_header_sum(std::span<const std::byte> addresses,
-                                            std::uint8_t protocol, std::uint32_t length);
-
 // The sum of a header of fixed length, inline: no call, no carry to look after.
 template <std::size_t Bytes>
 [[nodiscard]] inline ChecksumSum header_sum(const std::byte* header) {

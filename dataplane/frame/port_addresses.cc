@@ -82,6 +82,11 @@ Destination PortAddresses::judge(const IpAddress& destination) const {
   return Destination::kOther;
 }
 
+const IpAddress& all_nodes_on_link() {
+  static constexpr IpAddress kAddress = all_nodes(2);
+  return kAddress;
+}
+
 IpAddress solicited_node(const IpAddress& address) {
   IpAddress group = all_nodes(2);
   group.bytes[11] = std::byte{1};

@@ -53,6 +53,9 @@ class PortAddresses {
   std::vector<std::uint32_t> own_v4_;
 };
 
+// ff02::1, all hosts on the link.
+[[nodiscard]] const IpAddress& all_nodes_on_link();
+
 // The group in which a neighbour solicitation for `address` is sent (RFC 4291, 2.7.1).
 [[nodiscard]] IpAddress solicited_node(const IpAddress& address);
 

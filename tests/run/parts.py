@@ -63,8 +63,8 @@ def python_programs(folder):
             for path in sorted(glob.glob(f"tests/{folder}/*_test.py"))]
 
 
-def python_part(name, what, timeout_s):
-    return Part(name, what, timeout_s, programs=python_programs(name), goals=["all"])
+def python_part(name, what, timeout_s, goals=()):
+    return Part(name, what, timeout_s, programs=python_programs(name), goals=["all", *goals])
 
 
 def fuzz_part(seconds):
@@ -98,6 +98,6 @@ def all_parts():
         gtest_part("sim", "whole nodes in one thread under seeds", "release", [sim], 240),
         crash,
         python_part("integration", "the programs as a user runs them", 360),
-        python_part("interop", "against programs of other makers", 300),
+        python_part("interop", "against programs of other makers", 300, ["peers"]),
         fuzz_part(os.environ.get("FUZZ_SECONDS", "5")),
     ]

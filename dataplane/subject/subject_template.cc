@@ -1,0 +1,79 @@
+#include "dataplane/subject/subject_template.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+constexpr std::array<std::string_view, kSubjectVariables> kNames{
+    "door", "port", "source", "facility", "severity", "host", "app"};
+
+std::string list(std::span<const SubjectVariable> known) {
+  std::string names;
+  for (const SubjectVariable variable : known) {
+    names += fmt::format("{}{{{}}}", names.empty() ? "" : ", ", name_of(variable));
+  }
+  return names;
+}
+
+}  // namespace
+
+std::string_view name_of(SubjectVariable variable) {
+  return kNames[static_cast<std::size_t>(variable)];
+}
+
+Result<SubjectTemplate> SubjectTemplate::compile(std::string_view text,
+                                                 std::span<const SubjectVariable> known) {
+  SubjectTemplate result;
+  std::string example;  // with a plain token for each variable: must be a subject
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t open = std::min(text.find('{', at), text.size());
+    Part part;
+    part.literal = text.substr(at, open - at);
+    example += part.literal;
+    longest += part.literal.size();
+    at = open + 1;
+    if (open < text.size()) {
+      const std::size_t close = text.find('}', open);
+      const std::string_view name =
+          close == std::string_view::npos ? text.substr(open) : text.substr(open + 1, close - open - 1);
+      const auto found = std::ranges::find_if(
+          known, [&](SubjectVariable variable) { return name_of(variable) == name; });
+      if (close == std::string_view::npos || found == known.end()) {
+        return fail(Errc::kInvalidArgument,
+                    fmt::format("subject template '{}': unknown variable '{}'; there are {}", text,
+                                name, list(known)));
+      }
+      part.variable = *found;
+      example += 'x';
+      longest += kTokenBytesMax;
+      at = close + 1;
+    }
+    result.parts_.push_back(std::move(part));
+  }
+  if (!is_valid_subject(example) || longest > kSubjectBytesMax) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("subject template '{}': not a subject: tokens of printable ASCII between "
+                            "single dots, without spaces, '*' and '>', at most {} bytes in all",
+                            text, kSubjectBytesMax));
+  }
+  return result;
+}
+
+void SubjectTemplate::render(const SubjectValues& values, SubjectBuffer& into) const {
+  into.clear();
+  for (const Part& part : parts_) {
+    into.append_literal(part.literal);
+    if (part.variable == SubjectVariable::kCount) continue;
+    into.append_token(values[static_cast<std::size_t>(part.variable)]);
+  }
+}
+
+bool SubjectTemplate::uses(SubjectVariable variable) const {
+  return std::ranges::find(parts_, variable, &Part::variable) != parts_.end();
+}
+
+}  // namespace penstock
