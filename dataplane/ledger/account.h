@@ -37,8 +37,6 @@ struct PortAccount {
   Tally received;
   Tally held;  // fragments waiting for their rest, now
   std::array<Tally, kPacketFates> fates{};
-  Tally transmitted;       // answers; outside of the law
-  Tally transmit_refused;  // answers that the transmit queue did not take: also answer_limited
 
   [[nodiscard]] Tally& operator[](PacketFate f) { return fates[static_cast<std::size_t>(f)]; }
 };

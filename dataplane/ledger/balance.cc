@@ -19,8 +19,6 @@ void add(MessageAccount& sum, const MessageAccount& other) {
 void add(PortAccount& sum, const PortAccount& other) {
   sum.received += other.received;
   sum.held += other.held;
-  sum.transmitted += other.transmitted;
-  sum.transmit_refused += other.transmit_refused;
   for (std::size_t i = 0; i < kPacketFates; ++i) sum.fates[i] += other.fates[i];
 }
 

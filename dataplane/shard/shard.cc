@@ -1,0 +1,132 @@
+#include "dataplane/shard/shard.h"
+
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+namespace penstock {
+namespace {
+
+// How old the published books may be. Readers see each publication as one consistent moment.
+constexpr std::int64_t kPublishEveryNs = 1'000'000;
+
+}  // namespace
+
+Shard::Shard(ShardParts parts) : parts_(std::move(parts)) {
+  for (const ShardPort& port : parts_.ports) {
+    Side side{.queue = port.queue,
+              .account = port.account,
+              .decoder = std::make_unique<FrameDecoder>(port.frame)};
+    sides_.push_back(std::move(side));
+  }
+  parts_.gauges->blocks = parts_.pool->blocks();
+}
+
+bool Shard::step() {
+  bool worked = false;
+  for (Side& port : sides_) worked |= receive(port);
+  worked |= parts_.log->poll();
+  publish_if_due();
+  return worked;
+}
+
+bool Shard::receive(Side& port) {
+  std::array<rte_mbuf*, kBurst> packets;
+  const std::uint16_t count = port.queue->receive(packets);
+  const Verdict expired = port.decoder->advance(parts_.clock->monotonic_now());
+  (*port.account)[expired.fate].add(expired.packets, expired.bytes);
+  if (count == 0) return false;
+  const UnixNanos received = parts_.clock->unix_now();
+  for (std::size_t i = 0; i < std::min<std::size_t>(count, kPrefetchAhead); ++i) {
+    prefetch_frame(packets[i]);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i + kPrefetchAhead < count) prefetch_frame(packets[i + kPrefetchAhead]);
+    take_packet(port, packets[i], received);
+  }
+  if (port.answer_count > 0) transmit_answers(port);
+  return true;
+}
+
+void Shard::take_packet(Side& port, rte_mbuf* packet, UnixNanos received) {
+  port.account->received.add(packet->pkt_len);
+  Datagram datagram;
+  Verdict verdict = port.decoder->decode(packet, received, datagram);
+  if (verdict.fate == PacketFate::kDecoded) [[likely]] {
+    Door* door = verdict.packets > 0 ? parts_.doors->find(datagram) : nullptr;
+    if (door != nullptr) {
+      door->take(datagram, *parts_.intake);
+    } else if (verdict.packets > 0) {
+      verdict.fate = PacketFate::kNoDoor;
+    }
+  } else if (info(verdict.fate).of == FateClass::kAnswered) {
+    return answer(port, packet, verdict);
+  }
+  (*port.account)[verdict.fate].add(verdict.packets, verdict.bytes);
+  if (packet != nullptr) rte_pktmbuf_free(packet);
+}
+
+void Shard::answer(Side& port, rte_mbuf* packet, const Verdict& verdict) {
+  if (port.answer_count == port.answers.size()) transmit_answers(port);
+  port.verdicts[port.answer_count] = verdict;
+  port.answers[port.answer_count++] = packet;
+}
+
+void Shard::transmit_answers(Side& port) {
+  const std::uint16_t taken =
+      port.queue->transmit(std::span(port.answers).first(port.answer_count));
+  for (std::uint16_t i = 0; i < port.answer_count; ++i) {
+    Verdict& verdict = port.verdicts[i];
+    if (i >= taken) {
+      verdict.fate = PacketFate::kAnswerLimited;
+      rte_pktmbuf_free(port.answers[i]);
+    }
+    (*port.account)[verdict.fate].add(verdict.packets, verdict.bytes);
+  }
+  port.answer_count = 0;
+}
+
+bool Shard::publish_if_due() {
+  const MonotonicNanos now = parts_.clock->monotonic_now();
+  if (now < publish_at_) return false;
+  publish_at_ = now + kPublishEveryNs;
+  publish();
+  return true;
+}
+
+void Shard::publish() {
+  parts_.intake->settle();
+  for (Side& port : sides_) port.account->held = port.decoder->held();
+  const LogCounters& log = parts_.log->counters();
+  ShardGauges& gauges = *parts_.gauges;
+  gauges.blocks_free = parts_.pool->free_blocks();
+  gauges.blocks_sealed = log.blocks_sealed;
+  gauges.blocks_durable = log.blocks_durable;
+  gauges.bytes_written = log.bytes_submitted;
+  gauges.segments_taken = log.segments_taken;
+  gauges.segments_closed = log.segments_closed;
+  gauges.segments_poisoned = log.segments_poisoned;
+  gauges.write_errors = log.write_errors;
+  gauges.flush_errors = log.flush_errors;
+  gauges.last_errno = static_cast<std::uint64_t>(log.last_errno);
+  const LogWatermarks& marks = parts_.log->watermarks();
+  *parts_.edge = {marks.next.value, marks.written.value, marks.durable.value, marks.segment.value,
+                  marks.slot.value, marks.generation.value, marks.position};
+  parts_.area->publish();
+}
+
+bool Shard::step_drain() {
+  LogWriter& log = *parts_.log;
+  if (!marked_) {
+    log.seal();
+    if (log.drained()) {
+      log.mark_clean_end();
+      marked_ = true;
+    }
+  }
+  log.poll();
+  publish_if_due();
+  return marked_ && log.drained();
+}
+
+}  // namespace penstock

@@ -1,0 +1,78 @@
+// A shard: one thread's poll loop and everything that it alone owns.
+//
+// step() is the whole way in, one stage a line: packets -> frames -> front doors -> blocks -> drive -> books.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "dataplane/door/door_map.h"
+#include "dataplane/frame/frame_decoder.h"
+#include "dataplane/ledger/ledger_file.h"
+#include "dataplane/port/port.h"
+#include "dataplane/shard/intake.h"
+
+namespace penstock {
+
+// One queue of one port, as a shard works it.
+struct ShardPort {
+  PortQueue* queue;
+  FrameOptions frame;
+  PortAccount* account;
+};
+
+// Everything the shard is made of; what it points to outlives it.
+struct ShardParts {
+  unsigned number = 0;
+  Clock* clock = nullptr;
+  LogWriter* log = nullptr;
+  BlockPool* pool = nullptr;
+  Intake* intake = nullptr;
+  DoorMap* doors = nullptr;
+  LedgerArea* area = nullptr;
+  ShardGauges* gauges = nullptr;
+  LogEdge* edge = nullptr;
+  std::vector<ShardPort> ports;
+};
+
+// One thread.
+class Shard {
+ public:
+  explicit Shard(ShardParts parts);
+
+  // One turn of the loop. Returns whether there was anything to do.
+  bool step();
+
+  // The orderly end: no more packets are taken; step_drain() until it returns true. All is durable then.
+  [[nodiscard]] bool step_drain();
+
+  void publish();
+
+ private:
+  static constexpr std::size_t kBurst = 64;
+  static constexpr std::size_t kPrefetchAhead = 4;
+
+  struct Side {
+    PortQueue* queue;
+    PortAccount* account;
+    std::unique_ptr<FrameDecoder> decoder;
+    std::array<rte_mbuf*, kBurst> answers{};
+    std::array<Verdict, kBurst> verdicts{};  // of the answers; settled when the device takes them
+    std::uint16_t answer_count = 0;
+  };
+
+  bool receive(Side& port);
+  void take_packet(Side& port, rte_mbuf* packet, UnixNanos received);
+  void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
+  void transmit_answers(Side& port);
+  bool publish_if_due();
+
+  ShardParts parts_;
+  std::vector<Side> sides_;
+  MonotonicNanos publish_at_{0};
+  bool marked_ = false;  // the marker of the orderly end is written
+};
+
+}  // namespace penstock
