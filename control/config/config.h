@@ -121,6 +121,8 @@ struct ConfigProblem {
 
 // The memory that a node with this configuration takes at most, in bytes.
 [[nodiscard]] std::uint64_t memory_bound(const Config& config);
+// The part of it that dpdk.memory has to hold.
+[[nodiscard]] std::uint64_t packet_memory(const Config& config);
 
 // Every key there is, for `penstock config explain` and the documents.
 struct ConfigKey {

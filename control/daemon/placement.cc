@@ -165,6 +165,9 @@ Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& 
     }
     placement.cores.push_back(core);
   }
+  for (const unsigned core : placement.cores) {
+    placement.isolated.push_back(host.isolated.contains(core));
+  }
   return placement;
 }
 

@@ -24,6 +24,7 @@ struct HostCores {
 
 struct Placement {
   std::vector<unsigned> cores;        // one for each shard
+  std::vector<bool> isolated;         // by isolcpus: nobody else runs there
   std::vector<std::string> warnings;  // for the log
 };
 

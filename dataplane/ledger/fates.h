@@ -60,7 +60,6 @@ enum class MessageFate : std::uint8_t {
   kDriveSlow,
   kVolumeFull,
   kVolumeFailed,
-  kStopping,
   kCount,
 };
 
@@ -112,7 +111,6 @@ inline constexpr std::array<FateInfo, kMessageFates> kMessageFateInfo{{
     {"volume_full", FateClass::kDropped,
      "no free segment: raise capacity, or let retention delete older ones"},
     {"volume_failed", FateClass::kDropped, "writes to the volume fail; see the log for the drive's error"},
-    {"stopping", FateClass::kDropped, "came after the node was told to stop"},
 }};
 
 [[nodiscard]] constexpr const FateInfo& info(PacketFate f) {

@@ -115,6 +115,12 @@ void Shard::publish() {
   parts_.area->publish();
 }
 
+void Shard::take_rest() {
+  for (Side& port : sides_) {
+    for (unsigned i = 0; i < kRestBursts && receive(port); ++i) parts_.log->poll();
+  }
+}
+
 bool Shard::step_drain() {
   LogWriter& log = *parts_.log;
   if (!marked_) {

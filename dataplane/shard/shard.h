@@ -45,7 +45,9 @@ class Shard {
   // One turn of the loop. Returns whether there was anything to do.
   bool step();
 
-  // The orderly end: no more packets are taken; step_drain() until it returns true. All is durable then.
+  // The orderly end: takes what the queues hold, a bounded number of bursts, and no packet after that;
+  // then step_drain() until it returns true. All is durable then.
+  void take_rest();
   [[nodiscard]] bool step_drain();
 
   void publish();
@@ -53,6 +55,7 @@ class Shard {
  private:
   static constexpr std::size_t kBurst = 64;
   static constexpr std::size_t kPrefetchAhead = 4;
+  static constexpr unsigned kRestBursts = 512;  // more than any queue has descriptors
 
   struct Side {
     PortQueue* queue;

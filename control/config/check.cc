@@ -1,0 +1,242 @@
+#include "control/config/check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "control/config/doors.h"
+#include "control/config/value.h"
+#include "dataplane/door/door_map.h"
+#include "dataplane/frame/port_addresses.h"
+#include "dataplane/port/eal.h"
+#include "storage/format/segment.h"
+#include "storage/log/block_pool.h"
+#include "storage/read/subject_filter.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kShardsMax = 64;
+constexpr std::uint64_t kBlocksMin = 4;  // one fills, one is checksummed, two are on their way
+
+struct Check {
+  const Config& config;
+  const ConfigLines& lines;
+  std::vector<ConfigProblem> problems;
+
+  // The line of the key, or of the section that lacks it.
+  void refuse(const std::string& key, std::string what) {
+    auto line = lines.find(key);
+    if (line == lines.end()) line = lines.find(key.substr(0, key.find('.')));
+    problems.push_back({"", line == lines.end() ? 0 : line->second, key, std::move(what)});
+  }
+};
+
+std::string at(std::string_view section, std::size_t i, std::string_view key) {
+  return fmt::format("{}[{}].{}", section, i, key);
+}
+
+bool is_name(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytesMax && std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_';
+  });
+}
+
+template <class T>
+void check_names(Check& check, std::string_view section, const std::vector<T>& all) {
+  std::set<std::string_view> names;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!is_name(all[i].name)) {
+      check.refuse(at(section, i, "name"),
+                   fmt::format("must have 1 to {} letters, digits, '-' or '_'", kNameBytesMax));
+    } else if (!names.insert(all[i].name).second) {
+      check.refuse(at(section, i, "name"), fmt::format("'{}' is taken already", all[i].name));
+    }
+  }
+}
+
+void check_presence(Check& check) {
+  const auto need = [&](bool there, std::string_view section) {
+    if (!there) {
+      check.refuse(std::string(section), fmt::format("a node needs at least one [[{}]]", section));
+    }
+  };
+  need(!check.config.ports.empty(), "port");
+  need(!check.config.shards.empty(), "shard");
+  need(!check.config.volumes.empty(), "volume");
+  need(!check.config.doors.empty(), "door");
+  if (check.config.shards.size() > kShardsMax) {
+    check.refuse("shard", fmt::format("a node has at most {} shards", kShardsMax));
+  }
+  if (check.config.doors.size() > kOriginsMax) {
+    check.refuse("door", fmt::format("a node has at most {} doors", kOriginsMax));
+  }
+  if (check.config.streams.size() > kCapturesMax) {
+    check.refuse("stream", fmt::format("a node has at most {} streams", kCapturesMax));
+  }
+}
+
+void check_port(Check& check, std::size_t i) {
+  const PortConfig& port = check.config.ports[i];
+  const std::string device = device_name(port.device);
+  if (port.device.empty()) {
+    check.refuse(at("port", i, "device"), "names no device");
+  }
+  for (std::size_t j = 0; j < i; ++j) {
+    if (device_name(check.config.ports[j].device) == device && !device.empty()) {
+      check.refuse(at("port", i, "device"),
+                   fmt::format("'{}' is the device of port '{}' too; number virtual devices "
+                               "(net_memif0, net_memif1)",
+                               device, check.config.ports[j].name));
+    }
+  }
+  for (const std::string& address : port.addresses) {
+    if (auto parsed = parse_port_address(address); !parsed) {
+      check.refuse(at("port", i, "addresses"), parsed.error().what);
+    }
+  }
+  std::set<unsigned> seen;
+  for (const unsigned shard : port.shards) {
+    if (shard >= check.config.shards.size()) {
+      check.refuse(at("port", i, "shards"),
+                   fmt::format("there is no shard {}: {} are declared, counted from 0", shard,
+                               check.config.shards.size()));
+    } else if (!seen.insert(shard).second) {
+      check.refuse(at("port", i, "shards"), fmt::format("names shard {} twice", shard));
+    }
+  }
+  // A driver fills its descriptors with buffers, and bursts are under way besides.
+  const std::uint64_t least = port.receive_descriptors + port.transmit_descriptors + 256;
+  if (port.buffers < least) {
+    check.refuse(at("port", i, "buffers"),
+                 fmt::format("must be at least receive_descriptors + transmit_descriptors + 256 "
+                             "= {}",
+                             least));
+  }
+}
+
+void check_shard(Check& check, std::size_t i) {
+  const ShardConfig& shard = check.config.shards[i];
+  if (shard.volume.empty()) {
+    check.refuse(at("shard", i, "volume"), "there are several volumes: name one");
+    return;
+  }
+  if (std::ranges::find(check.config.volumes, shard.volume, &VolumeConfig::name) ==
+      check.config.volumes.end()) {
+    check.refuse(at("shard", i, "volume"), fmt::format("there is no volume '{}'", shard.volume));
+  }
+}
+
+void check_volume(Check& check, std::size_t i) {
+  const VolumeConfig& volume = check.config.volumes[i];
+  if (volume.kind == VolumeKind::kStored && volume.path.empty()) {
+    check.refuse(at("volume", i, "path"), "is missing: a directory or a block device");
+  }
+  for (std::size_t j = 0; j < i; ++j) {
+    if (!volume.path.empty() && check.config.volumes[j].path == volume.path) {
+      check.refuse(at("volume", i, "path"),
+                   fmt::format("is the path of volume '{}' too", check.config.volumes[j].name));
+    }
+  }
+  const auto whole_pages = [&](std::uint64_t bytes, std::string_view key) {
+    if (bytes % kPageBytes != 0) {
+      check.refuse(at("volume", i, key), fmt::format("must be a multiple of {}", kPageBytes));
+    }
+  };
+  whole_pages(volume.segment_bytes, "segment_bytes");
+  whole_pages(volume.block_bytes, "block_bytes");
+  if (std::uint64_t{volume.block_bytes} * 4 > volume.segment_bytes) {
+    check.refuse(at("volume", i, "block_bytes"),
+                 fmt::format("must be at most a quarter of segment_bytes ({})",
+                             format_size(volume.segment_bytes)));
+  }
+  if (volume.memory < kBlocksMin * volume.block_bytes) {
+    check.refuse(at("volume", i, "memory"),
+                 fmt::format("must hold at least {} blocks of {}", kBlocksMin,
+                             format_size(volume.block_bytes)));
+  }
+  if (volume.capacity != 0 && volume.capacity < 2 * volume.segment_bytes) {
+    check.refuse(at("volume", i, "capacity"),
+                 fmt::format("must hold at least two segments of {}",
+                             format_size(volume.segment_bytes)));
+  }
+}
+
+void check_door(Check& check, std::size_t i, std::set<std::string>& taken) {
+  const DoorConfig& door = check.config.doors[i];
+  if (door.listen.empty()) check.refuse(at("door", i, "listen"), "names no address");
+  for (const std::string& text : door.listen) {
+    const auto where = parse_listen_address(text);
+    if (!where) {
+      check.refuse(at("door", i, "listen"), where.error().what);
+      continue;
+    }
+    const std::string key =
+        fmt::format("{}:{}", where->address ? to_string(*where->address) : "*", where->port);
+    if (!taken.insert(key).second) {
+      check.refuse(at("door", i, "listen"), fmt::format("a door listens on '{}' already", text));
+    }
+  }
+  if (auto subject = subject_of(door); !subject) {
+    check.refuse(at("door", i, "subject"), subject.error().what);
+  }
+  if (door.kind != DoorKind::kLine && check.lines.contains(at("door", i, "framing"))) {
+    check.refuse(at("door", i, "framing"), "is for kind = \"line\" only");
+  }
+}
+
+void check_stream(Check& check, std::size_t i) {
+  const StreamConfig& stream = check.config.streams[i];
+  if (stream.subjects.empty()) check.refuse(at("stream", i, "subjects"), "names no subject");
+  for (const std::string& subject : stream.subjects) {
+    if (auto filter = SubjectFilter::parse(subject); !filter) {
+      check.refuse(at("stream", i, "subjects"), filter.error().what);
+    }
+  }
+}
+
+void check_memory(Check& check) {
+  const std::uint64_t packets = packet_memory(check.config);
+  if (packets > check.config.dpdk.memory) {
+    check.refuse("dpdk.memory",
+                 fmt::format("the ports' buffers take {} MiB: raise dpdk.memory to that, or lower "
+                             "port.buffers",
+                             packets / kMiB + 1));
+  }
+  const std::uint64_t limit = check.config.node.memory_limit;
+  if (const std::uint64_t bound = memory_bound(check.config); limit != 0 && bound > limit) {
+    check.refuse("node.memory_limit",
+                 fmt::format("the configuration can take {} MiB: raise the limit, or lower "
+                             "volume.memory, dpdk.memory or the number of shards",
+                             bound / kMiB + 1));
+  }
+}
+
+}  // namespace
+
+std::vector<ConfigProblem> check_config(const Config& config, const ConfigLines& lines) {
+  Check check{config, lines, {}};
+  if (!is_name(config.node.name)) {
+    check.refuse("node.name", "must have 1 to 64 letters, digits, '-' or '_'");
+  }
+  if (config.node.runtime_dir.empty()) check.refuse("node.runtime_dir", "names no directory");
+  check_presence(check);
+  check_names(check, "port", config.ports);
+  check_names(check, "volume", config.volumes);
+  check_names(check, "door", config.doors);
+  check_names(check, "stream", config.streams);
+  for (std::size_t i = 0; i < config.ports.size(); ++i) check_port(check, i);
+  for (std::size_t i = 0; i < config.shards.size(); ++i) check_shard(check, i);
+  for (std::size_t i = 0; i < config.volumes.size(); ++i) check_volume(check, i);
+  std::set<std::string> taken;
+  for (std::size_t i = 0; i < config.doors.size(); ++i) check_door(check, i, taken);
+  for (std::size_t i = 0; i < config.streams.size(); ++i) check_stream(check, i);
+  if (check.problems.empty()) check_memory(check);
+  return std::move(check.problems);
+}
+
+}  // namespace penstock

@@ -1,0 +1,19 @@
+// What can be wrong with a configuration although each value by itself is right.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "control/config/config.h"
+
+namespace penstock {
+
+// Where in the file a key ("port[0].device") or a section ("port[0]") stands.
+using ConfigLines = std::map<std::string, unsigned>;
+
+// All problems, in the order of the file's sections; their file is left empty.
+[[nodiscard]] std::vector<ConfigProblem> check_config(const Config& config,
+                                                      const ConfigLines& lines);
+
+}  // namespace penstock

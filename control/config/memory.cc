@@ -1,0 +1,54 @@
+// What a configuration takes of the host's memory.
+#include "control/config/config.h"
+#include "storage/format/segment.h"
+
+namespace penstock {
+namespace {
+
+// An mbuf's header, its headroom, 2 KiB of data, its share of the pool's caches and padding.
+constexpr std::uint64_t kBytesPerBuffer = 2560;
+// DPDK's own tables, device state and rings, each queue's descriptors.
+constexpr std::uint64_t kDpdkTables = 12 * kMiB;
+
+// Programs and libraries, DPDK's fixed tables, the allocator's reserves, threads' stacks.
+constexpr std::uint64_t kProcessBytes = 96 * kMiB;
+// A shard's stack, capture tables, ledger and door map.
+constexpr std::uint64_t kShardBytes = 8 * kMiB;
+constexpr std::uint64_t kDoorBytes = 2 * kMiB;  // its cache of routes
+constexpr std::uint64_t kBytesPerFragment = 512;
+
+std::size_t queues_of(const PortConfig& port, const Config& config) {
+  return port.shards.empty() ? config.shards.size() : port.shards.size();
+}
+
+// The index of the segment being filled and of the one being closed, and the pages they are laid out in.
+std::uint64_t index_memory(const VolumeConfig& volume) {
+  const std::uint64_t blocks = volume.segment_bytes / kBlockBytesMin;
+  return 4 * blocks * sizeof(IndexEntry) + 2 * volume.block_bytes + 2 * kMiB;
+}
+
+}  // namespace
+
+std::uint64_t packet_memory(const Config& config) {
+  std::uint64_t bytes = kDpdkTables;
+  for (const PortConfig& port : config.ports) {
+    bytes += queues_of(port, config) * port.buffers * kBytesPerBuffer;
+  }
+  return bytes;
+}
+
+std::uint64_t memory_bound(const Config& config) {
+  std::uint64_t bytes = kProcessBytes + config.dpdk.memory;
+  for (const PortConfig& port : config.ports) {
+    bytes += queues_of(port, config) * port.fragments * kBytesPerFragment;
+  }
+  for (const ShardConfig& shard : config.shards) {
+    bytes += kShardBytes + config.doors.size() * kDoorBytes;
+    for (const VolumeConfig& volume : config.volumes) {
+      if (volume.name == shard.volume) bytes += volume.memory + index_memory(volume);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace penstock

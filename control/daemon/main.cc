@@ -1,0 +1,90 @@
+// penstockd: runs one node from one configuration file, in the foreground.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "base/version.h"
+#include "control/config/config.h"
+#include "control/daemon/node.h"
+
+namespace penstock {
+namespace {
+
+// Exit codes; documented in penstockd(8).
+constexpr int kOk = 0;
+constexpr int kFailed = 1;
+constexpr int kBadUsage = 2;
+
+volatile std::sig_atomic_t stop = 0;
+
+void ask_to_stop(int /*signal*/) { stop = 1; }
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = ask_to_stop;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+int run_node(Config config) {
+  const std::string name = config.node.name;
+  spdlog::info("penstockd {} starting node {}, memory bound {} MiB", kVersion, name,
+               memory_bound(config) / kMiB);
+  Node node(std::move(config));
+  if (auto started = node.start(stop); !started) {
+    spdlog::error("{}", started.error().what);
+    return kFailed;
+  }
+  spdlog::info("node {} ready", name);
+  node.run(stop);
+  spdlog::info("node {} stopping: taking what the queues hold, sealing and flushing", name);
+  const bool drained = node.drain();
+  if (!drained) {
+    spdlog::error("node {}: a drive did not take the last messages; the ledger shows them in flight",
+                  name);
+  }
+  spdlog::info("node {} stopped", name);
+  return drained ? kOk : kFailed;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Penstock's ingestion daemon: one node from one configuration file", "penstockd");
+  std::string path = "/etc/penstock/penstock.toml";
+  bool check = false;
+  app.add_option("--config", path, "configuration file")->capture_default_str();
+  app.add_flag("--check", check, "say what is wrong with the configuration, and end");
+  app.set_version_flag("--version", fmt::format("penstockd {}", kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kBadUsage;
+  }
+  auto config = load_config(path);
+  if (!config) {
+    for (const ConfigProblem& problem : config.error()) {
+      fmt::print(stderr, "{}\n", to_string(problem));
+    }
+    return kBadUsage;
+  }
+  if (check) {
+    fmt::print("{}: good; memory bound {} MiB\n", path, memory_bound(*config) / kMiB);
+    return kOk;
+  }
+  catch_signals();
+  return run_node(std::move(*config));
+}
+
+}  // namespace
+}  // namespace penstock
+
+int main(int argc, char** argv) {
+  // One line a message, to standard error: systemd's journal or a file adds what it wants.
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("penstockd"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  return penstock::run(argc, argv);
+}

@@ -1,0 +1,332 @@
+#include "control/daemon/node.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <ctime>
+#include <filesystem>
+
+#include "base/rng.h"
+#include "control/config/value.h"
+#include "dataplane/door/door_map.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::int64_t kPublishEveryNs = 100'000'000;
+constexpr long kPauseNs = 2'000'000;
+// A packet buffer holds this much of a frame; longer ones are chained.
+constexpr std::uint32_t kBufferBytes = 2048;
+
+void pause() {
+  const timespec time{.tv_sec = 0, .tv_nsec = kPauseNs};
+  nanosleep(&time, nullptr);
+}
+
+HugepageUse use_of(Hugepages hugepages) {
+  switch (hugepages) {
+    case Hugepages::kAuto: return HugepageUse::kAuto;
+    case Hugepages::kRequire: return HugepageUse::kRequire;
+    case Hugepages::kNever: return HugepageUse::kNever;
+  }
+  return HugepageUse::kAuto;
+}
+
+bool stopping(const volatile std::sig_atomic_t& stop) { return stop != 0; }
+
+}  // namespace
+
+std::string ledger_path(const NodeConfig& node) { return node.runtime_dir + "/ledger"; }
+
+Node::~Node() {
+  shards_.clear();
+  for (const auto& port : ports_) port->stop();
+  ports_.clear();
+  if (eal_started_) stop_eal();
+}
+
+Result<> Node::start(const volatile std::sig_atomic_t& stop) {
+  std::vector<std::string> paths;
+  if (auto opened = open_all_volumes(); !opened) return opened;
+  for (const VolumeConfig& volume : config_.volumes) {
+    if (volume.kind == VolumeKind::kStored) paths.push_back(volume.path);
+  }
+  std::vector<int> wanted;
+  for (const ShardConfig& shard : config_.shards) wanted.push_back(shard.core);
+  auto placement = place_shards(wanted, host_cores(paths));
+  if (!placement) return std::unexpected(std::move(placement.error()));
+  for (const std::string& warning : placement->warnings) spdlog::warn("{}", warning);
+  if (auto started = start_dpdk(*placement); !started) return started;
+  if (auto started = start_ports(); !started) return started;
+  if (auto created = create_ledger(); !created) return created;
+  prepare_first_segments(stop);
+  if (auto started = start_shards(*placement); !started) return started;
+  publish_gauges();
+  return {};
+}
+
+Result<> Node::open_all_volumes() {
+  std::vector<std::vector<LogNumber>> logs(config_.volumes.size());
+  for (unsigned shard = 0; shard < config_.shards.size(); ++shard) {
+    const auto at = std::ranges::find(config_.volumes, config_.shards[shard].volume,
+                                      &VolumeConfig::name);
+    logs[static_cast<std::size_t>(at - config_.volumes.begin())].emplace_back(shard);
+  }
+  auto volumes = open_volumes(config_, logs, clock_);
+  if (!volumes) return std::unexpected(std::move(volumes.error()));
+  volumes_ = std::move(*volumes);
+  reported_.resize(volumes_.size());
+  return {};
+}
+
+Result<> Node::start_dpdk(const Placement& placement) {
+  EalOptions options{.file_prefix = config_.dpdk.file_prefix,
+                     .hugepages = use_of(config_.dpdk.hugepages),
+                     .memory_bytes = config_.dpdk.memory,
+                     .main_core = config_.dpdk.main_core,
+                     .shard_cores = placement.cores,
+                     .extra_args = config_.dpdk.extra_args};
+  for (const PortConfig& port : config_.ports) options.devices.push_back(port.device);
+  auto started = start_eal(options);
+  if (!started) return std::unexpected(std::move(started.error()));
+  eal_ = *started;
+  eal_started_ = true;
+  if (!eal_.hugepages && config_.dpdk.hugepages == Hugepages::kAuto) {
+    spdlog::warn("not enough hugepages for dpdk.memory = {}: using plain pages, which costs speed; "
+                 "reserve some with 'sysctl vm.nr_hugepages=N'",
+                 format_size(config_.dpdk.memory));
+  }
+  return {};
+}
+
+Result<> Node::start_ports() {
+  for (const PortConfig& port : config_.ports) {
+    const PortOptions options{.name = port.name,
+                              .device = port.device,
+                              .queues = static_cast<unsigned>(shards_of(port).size()),
+                              .mtu = port.mtu,
+                              .receive_descriptors = port.receive_descriptors,
+                              .transmit_descriptors = port.transmit_descriptors,
+                              .buffers = port.buffers,
+                              .buffer_bytes = kBufferBytes,
+                              .promiscuous = port.promiscuous};
+    auto started = start_dpdk_port(options);
+    if (!started) return std::unexpected(std::move(started.error()));
+    ports_.push_back(std::move(*started));
+    const PortFacts& facts = ports_.back()->facts();
+    spdlog::info("port {}: {} ({}), {} queues, MTU {}, checksums {}", port.name, port.device,
+                 facts.driver, options.queues, facts.mtu,
+                 facts.checksums_checked ? "by the device" : "in software");
+    if (!facts.can_transmit) {
+      spdlog::warn("port {}: cannot transmit, so it answers neither ARP nor echo", port.name);
+    }
+  }
+  return {};
+}
+
+Result<> Node::create_ledger() {
+  std::error_code error;
+  std::filesystem::create_directories(config_.node.runtime_dir, error);
+  if (error) {
+    return fail_errno(error.value(),
+                      fmt::format("create node.runtime_dir {}", config_.node.runtime_dir));
+  }
+  std::vector<std::vector<AccountSpec>> areas(1 + config_.shards.size());
+  for (const PortConfig& port : config_.ports) {
+    areas[kControlArea].push_back({AccountKind::kDevice, kNoShard, port.name});
+  }
+  for (const VolumeConfig& volume : config_.volumes) {
+    areas[kControlArea].push_back({AccountKind::kVolume, kNoShard, volume.name});
+  }
+  for (unsigned shard = 0; shard < config_.shards.size(); ++shard) {
+    auto& area = areas[1 + shard];
+    const auto number = static_cast<std::uint16_t>(shard);
+    for (const std::size_t port : ports_of(shard)) {
+      area.push_back({AccountKind::kPort, number, config_.ports[port].name});
+    }
+    for (const DoorConfig& door : config_.doors) {
+      area.push_back({AccountKind::kDoor, number, door.name});
+    }
+    for (const StreamConfig& stream : config_.streams) {
+      area.push_back({AccountKind::kStream, number, stream.name});
+    }
+    const std::string name = fmt::format("{}", shard);
+    area.push_back({AccountKind::kShard, number, name});
+    area.push_back({AccountKind::kShardGauges, number, name});
+    area.push_back({AccountKind::kLogEdge, number, config_.shards[shard].volume});
+  }
+  auto created = LedgerFile::create(ledger_path(config_.node), config_.node.name, areas,
+                                    clock_.unix_now());
+  if (!created) return std::unexpected(std::move(created.error()));
+  ledger_ = std::move(*created);
+  return {};
+}
+
+// One ready segment for each log, so that the first messages do not wait for it.
+void Node::prepare_first_segments(const volatile std::sig_atomic_t& stop) {
+  for (RunningVolume& volume : volumes_) {
+    std::size_t prepared = 0;
+    while (!stopping(stop) && prepared < volume.channels.size() && volume.keeper->step()) {
+      ++prepared;
+    }
+  }
+}
+
+Result<> Node::start_shards(const Placement& placement) {
+  for (unsigned shard = 0; shard < config_.shards.size(); ++shard) {
+    auto plan = plan_of(shard, placement);
+    if (!plan) return std::unexpected(std::move(plan.error()));
+    spdlog::info("shard {}: core {}, {} polling, volume {}", shard, placement.cores[shard],
+                 plan->busy ? "busy" : "adaptive", plan->volume.name);
+    shards_.push_back(std::make_unique<ShardThread>(std::move(*plan)));
+    if (auto started = shards_.back()->start(); !started) return started;
+  }
+  return {};
+}
+
+Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
+  RunningVolume& volume = volume_of(shard);
+  const ShardConfig& config = config_.shards[shard];
+  const LogNumber log(shard);
+  ShardPlan plan{.number = shard,
+                 .lcore = eal_.shard_lcores[shard],
+                 .busy = config.poll == PollMode::kBusy ||
+                         (config.poll == PollMode::kAuto && placement.isolated[shard]),
+                 .hugepages = eal_.hugepages,
+                 .volume = volume.config,
+                 .volume_id = volume.volume->superblock().volume,
+                 .start = std::move(volume.recovered.logs[log].start),
+                 .channel = volume.channels[log].get(),
+                 .doors = config_.doors,
+                 .streams = config_.streams,
+                 .area = &ledger_->area(1 + shard)};
+  if (plan.start.open) {
+    const SlotIndex slot(plan.start.open->header.slot);
+    auto file = volume.volume->device().open_slot(slot);
+    if (!file) return std::unexpected(std::move(file.error()));
+    plan.start.open->file = *file;
+  }
+  for (const std::size_t port : ports_of(shard)) {
+    auto frame = frame_of(port);
+    if (!frame) return std::unexpected(std::move(frame.error()));
+    const auto polled_by = shards_of(config_.ports[port]);
+    const auto queue = std::ranges::find(polled_by, shard) - polled_by.begin();
+    plan.queues.push_back({.queue = &ports_[port]->queue(static_cast<unsigned>(queue)),
+                           .frame = std::move(*frame)});
+  }
+  return plan;
+}
+
+Result<FrameOptions> Node::frame_of(std::size_t port) const {
+  const PortConfig& config = config_.ports[port];
+  FrameOptions frame{.ethernet_address = ports_[port]->facts().ethernet_address,
+                     .any_address = config.addresses.empty(),
+                     .verify_checksums = config.verify_checksums,
+                     .fragments = {.datagrams = config.fragments,
+                                   .packets = std::min(2 * config.fragments, config.buffers / 4),
+                                   .timeout_ns = config.fragment_timeout_ns,
+                                   .hash_seed = Rng::from_kernel().next()},
+                     .answers = {.answers_per_second = config.answer_limit}};
+  for (const std::string& text : config.addresses) {
+    auto address = parse_port_address(text);
+    if (!address) return std::unexpected(std::move(address.error()));
+    frame.addresses.push_back(*address);
+  }
+  for (const DoorConfig& door : config_.doors) {
+    for (const std::string& text : door.listen) {
+      const auto where = parse_listen_address(text);
+      if (where && where->address && where->address->is_multicast()) {
+        frame.groups.push_back(*where->address);
+      }
+    }
+  }
+  return frame;
+}
+
+std::vector<unsigned> Node::shards_of(const PortConfig& port) const {
+  if (!port.shards.empty()) return port.shards;
+  std::vector<unsigned> all;
+  for (unsigned shard = 0; shard < config_.shards.size(); ++shard) all.push_back(shard);
+  return all;
+}
+
+std::vector<std::size_t> Node::ports_of(unsigned shard) const {
+  std::vector<std::size_t> ports;
+  for (std::size_t i = 0; i < config_.ports.size(); ++i) {
+    const auto polled_by = shards_of(config_.ports[i]);
+    if (std::ranges::find(polled_by, shard) != polled_by.end()) ports.push_back(i);
+  }
+  return ports;
+}
+
+RunningVolume& Node::volume_of(unsigned shard) {
+  const auto at = std::ranges::find(config_.volumes, config_.shards[shard].volume,
+                                    &VolumeConfig::name);
+  return volumes_[static_cast<std::size_t>(at - config_.volumes.begin())];
+}
+
+void Node::run(const volatile std::sig_atomic_t& stop) {
+  while (!stopping(stop)) {
+    const bool worked = step_keepers();
+    report_volumes();
+    publish_gauges();
+    if (!worked) pause();
+  }
+}
+
+bool Node::drain() {
+  for (const auto& shard : shards_) shard->stop();
+  const auto ended = [](const auto& shard) { return shard->ended(); };
+  while (!std::ranges::all_of(shards_, ended)) {
+    if (!step_keepers()) pause();
+  }
+  while (step_keepers()) {
+  }
+  publish_gauges();
+  ledger_->mark_ended();
+  return std::ranges::all_of(shards_, [](const auto& shard) { return shard->all_durable(); });
+}
+
+bool Node::step_keepers() {
+  bool worked = false;
+  for (RunningVolume& volume : volumes_) worked |= volume.keeper->step();
+  return worked;
+}
+
+// Each change is said once.
+void Node::report_volumes() {
+  for (std::size_t i = 0; i < volumes_.size(); ++i) {
+    const KeeperStatus& status = volumes_[i].keeper->status();
+    if (status.last_error == reported_[i]) continue;
+    reported_[i] = status.last_error;
+    if (status.last_error.empty()) {
+      spdlog::info("volume {}: has room again", volumes_[i].config.name);
+    } else {
+      spdlog::error("volume {}: {}", volumes_[i].config.name, status.last_error);
+    }
+  }
+}
+
+void Node::publish_gauges() {
+  const MonotonicNanos now = clock_.monotonic_now();
+  if (now < publish_at_) return;
+  publish_at_ = now + kPublishEveryNs;
+  LedgerArea& area = ledger_->area(kControlArea);
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    area.account<DeviceGauges>(i) = ports_[i]->device_gauges();
+  }
+  for (std::size_t i = 0; i < volumes_.size(); ++i) {
+    const KeeperStatus& status = volumes_[i].keeper->status();
+    area.account<VolumeGauges>(ports_.size() + i) = {
+        .full = status.full ? 1U : 0U,
+        .slots = status.slots,
+        .free_slots = status.free_slots,
+        .quarantined_slots = status.quarantined_slots,
+        .retired_segments = status.retired_segments,
+        .segment_bytes = volumes_[i].volume->superblock().segment_bytes};
+  }
+  area.publish();
+}
+
+}  // namespace penstock

@@ -1,0 +1,135 @@
+#include "control/daemon/volumes.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/rng.h"
+#include "storage/volume/device_null.h"
+
+namespace penstock {
+namespace {
+
+VolumeId random_volume_id() {
+  Rng rng = Rng::from_kernel();
+  VolumeId id;
+  const std::uint64_t words[2] = {rng.next(), rng.next()};
+  std::memcpy(id.data(), words, sizeof words);
+  return id;
+}
+
+Result<std::unique_ptr<VolumeDevice>> open_device(const VolumeConfig& config) {
+  if (config.kind == VolumeKind::kNull) return make_null_volume_device();
+  struct stat st {};
+  if (stat(config.path.c_str(), &st) != 0 && errno == ENOENT) {
+    std::error_code error;
+    std::filesystem::create_directories(config.path, error);
+    if (error) return fail_errno(error.value(), "create the volume's directory " + config.path);
+  }
+  return open_volume_device(config.path, DeviceAccess::kReadWrite);
+}
+
+Result<std::unique_ptr<VolumeDevice>> open_locked(const VolumeConfig& config) {
+  auto device = open_device(config);
+  if (!device) return device;
+  if (auto locked = (*device)->lock(); !locked) return std::unexpected(std::move(locked.error()));
+  return device;
+}
+
+Result<Volume> open_or_create(const VolumeConfig& config, Clock& clock) {
+  auto device = open_locked(config);
+  if (!device) return std::unexpected(std::move(device.error()));
+  auto opened = Volume::open(std::move(*device));
+  if (opened || opened.error().code != Errc::kNotFound) return opened;
+  // Blank: a new volume. The device went into the failed attempt, so it is opened again.
+  device = open_locked(config);
+  if (!device) return std::unexpected(std::move(device.error()));
+  spdlog::info("volume {}: blank, making a new volume at {}", config.name, config.path);
+  return Volume::create(std::move(*device), {.segment_bytes = config.segment_bytes},
+                        random_volume_id(), clock.unix_now());
+}
+
+void report(const VolumeConfig& config, const RecoveredVolume& recovered) {
+  for (const Finding& finding : recovered.findings) {
+    const auto level =
+        finding.kind == Finding::Kind::kTornTail ? spdlog::level::info : spdlog::level::err;
+    spdlog::log(level, "volume {}: {}: {} (slot {}, offset {}, {} bytes)", config.name,
+                to_string(finding.kind), finding.what, finding.slot.value, finding.offset,
+                finding.bytes);
+  }
+  for (const auto& [number, log] : recovered.logs) {
+    spdlog::info("volume {}: log {}: {} segments, next block {}", config.name, number.value,
+                 log.segments.size(), log.start.next_sequence.value);
+  }
+}
+
+Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector<LogNumber>& logs,
+                                   const std::vector<std::string>& streams, Clock& clock) {
+  RunningVolume running;
+  running.config = config;
+  auto volume = open_or_create(config, clock);
+  if (!volume) return std::unexpected(std::move(volume.error()));
+  running.volume = std::make_unique<Volume>(std::move(*volume));
+  const std::uint64_t segment_bytes = running.volume->superblock().segment_bytes;
+  if (segment_bytes != config.segment_bytes) {
+    spdlog::warn("volume {}: was made with segment_bytes = {}; the configured {} has no effect",
+                 config.name, segment_bytes, config.segment_bytes);
+    running.config.segment_bytes = segment_bytes;
+  }
+  if (auto named = running.volume->add_streams(streams); !named) {
+    return std::unexpected(std::move(named.error()));
+  }
+  auto recovered = recover_volume(*running.volume);
+  if (!recovered) return std::unexpected(std::move(recovered.error()));
+  running.recovered = std::move(*recovered);
+  report(config, running.recovered);
+
+  const KeeperOptions options{
+      .capacity_bytes = config.capacity,
+      .ready_slots = config.ready_segments,
+      .retention = {.max_bytes = config.retention.max_bytes,
+                    .max_age_ns = config.retention.max_age_ns,
+                    .min_free_bytes = config.retention.min_free},
+  };
+  running.keeper = std::make_unique<Keeper>(*running.volume, options, clock);
+  for (const SlotIndex slot : running.recovered.free_slots) running.keeper->add_free_slot(slot);
+  for (const SlotIndex slot : running.recovered.quarantined_slots) {
+    running.keeper->add_quarantined_slot(slot);
+  }
+  for (const LogNumber log : logs) {
+    running.channels[log] = std::make_unique<SegmentChannel>();
+    running.recovered.logs[log];  // a new one has nothing to recover
+  }
+  // Also logs that no shard writes any more: retention looks after them.
+  for (const auto& [log, kept] : running.recovered.logs) {
+    const auto channel = running.channels.find(log);
+    running.keeper->add_log(log, channel == running.channels.end() ? nullptr : channel->second.get(),
+                            kept.segments);
+  }
+  return running;
+}
+
+}  // namespace
+
+Result<std::vector<RunningVolume>> open_volumes(const Config& config,
+                                                const std::vector<std::vector<LogNumber>>& logs,
+                                                Clock& clock) {
+  std::vector<std::string> streams;
+  for (const StreamConfig& stream : config.streams) streams.push_back(stream.name);
+  std::vector<RunningVolume> volumes;
+  for (std::size_t v = 0; v < config.volumes.size(); ++v) {
+    auto running = start_volume(config.volumes[v], logs[v], streams, clock);
+    if (!running) {
+      return fail(running.error().code,
+                  fmt::format("volume {}: {}", config.volumes[v].name, running.error().what));
+    }
+    volumes.push_back(std::move(*running));
+  }
+  return volumes;
+}
+
+}  // namespace penstock
