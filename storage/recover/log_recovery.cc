@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/check.h"
 #include "storage/recover/segment_scan.h"
@@ -22,6 +23,7 @@ class LogRecovery {
   Result<RecoveredLog> run();
 
  private:
+  void drop_void();
   void report_missing();
   Result<> start_behind(const KeptSegment& closed);
   Result<> scan(std::size_t number);
@@ -41,15 +43,17 @@ class LogRecovery {
   // Of the segment scanned last.
   SegmentIndex index_;
   std::map<std::uint64_t, std::size_t> index_of_stream_;
+  std::uint64_t payload_bytes_ = 0;  // of each message once
   std::uint32_t position_ = 0;
   bool whole_ = true;  // no block is missing in its middle
 };
 
 Result<RecoveredLog> LogRecovery::run() {
   std::ranges::sort(segments_, {}, [](const KeptSegment& s) { return s.header.sequence; });
+  log_.start.next_segment = SegmentSequence(segments_.back().header.sequence + 1);
+  drop_void();
   report_missing();
-  const KeptSegment& newest = segments_.back();
-  log_.start.next_segment = SegmentSequence(newest.header.sequence + 1);
+  const KeptSegment newest = segments_.back();
 
   // Everything behind the newest closed segment has to be read; its own index says all before it.
   std::size_t first = segments_.size();
@@ -67,6 +71,23 @@ Result<RecoveredLog> LogRecovery::run() {
   }
   finish(newest);
   return std::move(log_);
+}
+
+// A later segment that begins with the same block or an earlier one has all that this one was to hold: its
+// slot was given up after a failed write or a crash, and is free whatever its header still says.
+void LogRecovery::drop_void() {
+  std::uint64_t begin = ~std::uint64_t{0};
+  std::vector<KeptSegment> kept;
+  for (const KeptSegment& segment : std::views::reverse(segments_)) {
+    if (!segment.closed && segment.header.base_sequence >= begin) {
+      volume_.free_slots.emplace_back(segment.header.slot);
+      continue;
+    }
+    begin = segment.header.base_sequence;
+    kept.push_back(segment);
+  }
+  std::ranges::reverse(kept);
+  segments_ = std::move(kept);
 }
 
 void LogRecovery::report_missing() {
@@ -124,6 +145,7 @@ void LogRecovery::take_block(const SegmentScan::Found& found, std::uint32_t numb
     RunReader run(bytes);
     std::uint64_t payload = 0;
     while (const auto message = run.next()) payload += message->payload.size();
+    payload_bytes_ += payload;
     for (std::size_t i = 0; i < run.header().capture_count; ++i) {
       const Capture capture = run.capture(i);
       const auto [at, fresh] = index_of_stream_.try_emplace(capture.stream, index_.partitions.size());
@@ -173,7 +195,10 @@ Result<> LogRecovery::scan(std::size_t number) {
   const std::uint64_t limit = number + 1 < segments_.size()
                                   ? segments_[number + 1].header.base_sequence
                                   : ~std::uint64_t{0};
+  // Only what a power cut cannot take away any more may be taken for what the log holds.
+  if (auto synced = device_.sync(SlotIndex(header.slot)); !synced) return synced;
   index_ = {};
+  payload_bytes_ = 0;
   index_of_stream_.clear();
   whole_ = true;
   SegmentScan scan(device_, header, footer_page(header));
@@ -243,7 +268,8 @@ void LogRecovery::finish(const KeptSegment& last) {
                 .position = position_};
     // One with a hole is left as it is: its index could not say where its blocks are.
     if (whole_) {
-      log_.start.open = LogStart::OpenSegment{last.header, {}, position_, std::move(index_)};
+      log_.start.open = LogStart::OpenSegment{last.header, {}, position_, std::move(index_),
+                                                  payload_bytes_};
     }
   }
   log_.segments = std::move(segments_);

@@ -43,8 +43,7 @@ Result<> sort_slot(Volume& volume, SlotIndex slot, RecoveredVolume& result,
   if (auto read = volume.device().read(slot, at, page); !read) return read;
   result.bytes_read += kPageBytes;
   const auto footer = decode_segment_footer(page);
-  if (footer && footer->generation == header->generation && footer->log == header->log &&
-      footer->sequence == header->sequence && footer->volume == header->volume) {
+  if (footer && closes(*footer, *header)) {
     kept.closed = true;
     kept.footer = *footer;
   } else if (!footer && footer.error().code != Errc::kNotFound) {
@@ -66,8 +65,16 @@ std::string_view to_string(Finding::Kind kind) {
     case Finding::Kind::kMissingSegment: return "missing_segment";
     case Finding::Kind::kUnusedNotBlank: return "unused_not_blank";
     case Finding::Kind::kWrongCatalogue: return "wrong_catalogue";
+    case Finding::Kind::kWrongIndex: return "wrong_index";
+    case Finding::Kind::kWrongOffsets: return "wrong_offsets";
+    case Finding::Kind::kCorruptSuperblock: return "corrupt_superblock";
   }
   return "unknown";
+}
+
+bool closes(const SegmentFooter& footer, const SegmentHeader& header) {
+  return footer.volume == header.volume && footer.log == header.log &&
+         footer.generation == header.generation && footer.sequence == header.sequence;
 }
 
 Result<RecoveredVolume> recover_volume(Volume& volume) {

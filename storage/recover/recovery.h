@@ -18,6 +18,9 @@
 
 namespace penstock {
 
+// In place of a slot: the volume's superblock and catalogue.
+inline constexpr SlotIndex kVolumeHead{~std::uint32_t{0}};
+
 struct Finding {
   enum class Kind : std::uint8_t {
     kTornTail,         // unproven blocks at a log's end, cut off: expected after a crash
@@ -27,14 +30,20 @@ struct Finding {
     kMissingSegment,   // a sequence number between two present ones is absent
     kUnusedNotBlank,   // bytes that nothing was ever written to are not zero
     kWrongCatalogue,   // a copy of the catalogue is damaged, or a stream has no name
+    kWrongIndex,       // an index or footer does not say what the blocks say
+    kWrongOffsets,     // a partition's offsets do not count up by one
+    kCorruptSuperblock,
   };
   Kind kind;
-  SlotIndex slot;
+  SlotIndex slot;        // or kVolumeHead
   std::uint64_t offset;  // bytes from the start of the slot
   std::uint64_t bytes;   // how much is affected
   std::string what;      // one line for people
 };
 [[nodiscard]] std::string_view to_string(Finding::Kind kind);
+
+// Whether the footer closes this very segment. Any other is a leftover.
+[[nodiscard]] bool closes(const SegmentFooter& footer, const SegmentHeader& header);
 
 struct RecoveredLog {
   LogStart start;

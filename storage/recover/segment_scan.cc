@@ -15,7 +15,8 @@ SegmentScan::SegmentScan(VolumeDevice& device, const SegmentHeader& segment,
     : device_(device),
       segment_(segment),
       end_position_(static_cast<std::uint32_t>(segment.segment_bytes / kPageBytes)),
-      buffer_(allocate_pages(std::size_t{kWindowPages} * kPageBytes)) {
+      window_pages_(std::min(kWindowPages, end_position_)),
+      buffer_(allocate_pages(std::size_t{window_pages_} * kPageBytes)) {
   if (end_position != 0) end_position_ = std::min(end_position_, end_position);
 }
 
@@ -24,7 +25,7 @@ Result<std::span<const std::byte>> SegmentScan::window(std::uint32_t position,
   const std::uint32_t end = std::min(position + pages, end_position_);
   if (position < window_begin_ || position > window_end_) window_begin_ = window_end_ = position;
   if (end > window_end_) {
-    if (end - window_begin_ > kWindowPages) {
+    if (end - window_begin_ > window_pages_) {
       // Keep what lies ahead, forget what lies behind.
       const std::size_t keep = std::size_t{window_end_ - position} * kPageBytes;
       std::memmove(buffer_.get(),
@@ -32,7 +33,7 @@ Result<std::span<const std::byte>> SegmentScan::window(std::uint32_t position,
       window_begin_ = position;
     }
     const std::uint32_t wanted = std::max(end, std::min(window_end_ + kReadPages, end_position_));
-    const std::uint32_t to = std::min(wanted, window_begin_ + kWindowPages);
+    const std::uint32_t to = std::min(wanted, window_begin_ + window_pages_);
     const std::span into(buffer_.get() + std::size_t{window_end_ - window_begin_} * kPageBytes,
                          std::size_t{to - window_end_} * kPageBytes);
     auto read = device_.read(SlotIndex(segment_.slot),

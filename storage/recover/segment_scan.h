@@ -28,6 +28,8 @@ class SegmentScan {
 
   void step_over(const Found& found) { position_ += found.header.length / kPageBytes; }
   void go_to(std::uint32_t position) { position_ = position; }
+  // What was read ahead is read again: the segment has grown since.
+  void forget() { window_begin_ = window_end_ = position_; }
 
   // The next whole block of this segment at or behind `from`, looked for page by page.
   [[nodiscard]] Result<std::optional<Found>> search(std::uint32_t from);
@@ -44,6 +46,7 @@ class SegmentScan {
   std::uint32_t end_position_;
   std::uint32_t position_ = 1;
   BlockFault fault_ = BlockFault::kNone;
+  std::uint32_t window_pages_;  // that the buffer holds
   PageBuffer buffer_;
   std::uint32_t window_begin_ = 0;  // pages
   std::uint32_t window_end_ = 0;

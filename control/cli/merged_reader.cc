@@ -1,0 +1,219 @@
+#include "control/cli/merged_reader.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "control/config/value.h"
+
+namespace penstock {
+namespace {
+
+template <class N>
+std::optional<N> whole_number(std::string_view text) {
+  N number{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return {};
+  return number;
+}
+
+std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
+  if (text.starts_with('-')) {
+    const auto ago = parse_duration(text.substr(1));
+    if (!ago) return {};
+    return UnixNanos(now.value - *ago);
+  }
+  if (const auto seconds = whole_number<std::uint32_t>(text)) {
+    return UnixNanos(std::int64_t{*seconds} * kNanosPerSecond);
+  }
+  std::tm tm{};
+  const std::string date(text);
+  const char* rest = strptime(date.c_str(), "%Y-%m-%dT%H:%M:%S", &tm);
+  if (rest == nullptr) return {};
+  std::string_view end(rest);
+  double fraction = 0;
+  if (end.starts_with('.')) {
+    const auto parsed = std::from_chars(end.data(), end.data() + end.size(), fraction,
+                                        std::chars_format::fixed);
+    if (parsed.ec != std::errc()) return {};
+    end = end.substr(static_cast<std::size_t>(parsed.ptr - end.data()));
+  }
+  if (!end.empty() && end != "Z") return {};
+  return UnixNanos(std::int64_t{timegm(&tm)} * kNanosPerSecond +
+                   static_cast<std::int64_t>(fraction * 1e9));
+}
+
+}  // namespace
+
+Result<ReadStart> parse_read_start(std::string_view text, UnixNanos now) {
+  using Kind = ReadStart::Kind;
+  if (text == "beginning") return ReadStart{.kind = Kind::kBeginning};
+  if (text == "end") return ReadStart{.kind = Kind::kEnd};
+  if (text.starts_with('@')) {
+    if (const auto time = parse_time(text.substr(1), now)) {
+      return ReadStart{.kind = Kind::kTime, .time = *time};
+    }
+  } else if (text.starts_with('-')) {
+    if (const auto count = whole_number<std::uint64_t>(text.substr(1))) {
+      return ReadStart{.kind = Kind::kLast, .number = *count};
+    }
+  } else if (const auto offset = whole_number<std::uint64_t>(text)) {
+    return ReadStart{.kind = Kind::kOffset, .number = *offset};
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("'{}' is no place to start: beginning, end, an offset, -N for the last N, "
+                          "@2026-01-31T12:00:00Z, @SECONDS since 1970, or @-15m",
+                          text));
+}
+
+Result<MergedReader> MergedReader::open(std::vector<Source>& sources, const std::string& stream,
+                                        std::optional<SubjectFilter> filter) {
+  MergedReader merged;
+  merged.filter_ = std::move(filter);
+  std::vector<std::string> known;
+  for (const Source& source : sources) {
+    for (const std::string& name : source.volume->catalogue().streams) {
+      if (merged.names_.emplace(stream_id(name), name).second) known.push_back(name);
+    }
+  }
+  std::optional<StreamId> id;
+  if (!stream.empty()) {
+    id = stream_id(stream);
+    if (!merged.names_.contains(*id)) {
+      return fail(Errc::kNotFound, fmt::format("there is no stream '{}'; there are: {}", stream,
+                                               fmt::join(known, ", ")));
+    }
+  }
+  for (Source& source : sources) {
+    for (auto& [log, recovered] : source.recovered.logs) {
+      merged.inputs_.push_back(
+          {.log = log,
+           .volume = source.name,
+           .reader = std::make_unique<LogReader>(*source.volume, log, id, recovered.segments,
+                                                 end_of(recovered))});
+    }
+  }
+  return merged;
+}
+
+std::string_view MergedReader::stream_name(StreamId id) const {
+  const auto name = names_.find(id);
+  return name == names_.end() ? std::string_view{} : name->second;
+}
+
+Result<> MergedReader::seek(const ReadStart& start) {
+  taken_ = 0;
+  if (start.kind == ReadStart::Kind::kLast) return seek_last(start.number);
+  for (Input& input : inputs_) {
+    input.head = AtEnd{};
+    Result<> done;
+    switch (start.kind) {
+      case ReadStart::Kind::kBeginning:
+      case ReadStart::Kind::kLast: input.reader->seek_beginning(); break;
+      case ReadStart::Kind::kEnd: done = input.reader->seek_end(); break;
+      case ReadStart::Kind::kOffset: done = input.reader->seek_offset(Offset(start.number)); break;
+      case ReadStart::Kind::kTime: done = input.reader->seek_time(start.time); break;
+    }
+    if (!done) return done;
+  }
+  return {};
+}
+
+Result<> MergedReader::seek_all_last(std::uint64_t count) {
+  taken_ = 0;
+  for (Input& input : inputs_) {
+    input.head = AtEnd{};
+    if (auto done = input.reader->seek_last(count); !done) return done;
+  }
+  return {};
+}
+
+// Goes back further and further until enough messages pass the filter, counts them, and steps over
+// those that are too many.
+Result<> MergedReader::seek_last(std::uint64_t count) {
+  for (std::uint64_t depth = std::max<std::uint64_t>(count, 1);; depth *= 4) {
+    if (auto done = seek_all_last(depth); !done) return done;
+    std::uint64_t all = 0;
+    std::uint64_t passing = 0;
+    while (true) {
+      auto item = next_unfiltered();
+      if (!item) return std::unexpected(std::move(item.error()));
+      if (std::holds_alternative<AtEnd>(*item)) break;
+      if (!std::holds_alternative<Record>(*item)) continue;
+      ++all;
+      if (passes(*item)) ++passing;
+    }
+    const bool everything = all < depth;  // no log had that many
+    if (passing < count && !everything) continue;
+    if (auto done = seek_all_last(depth); !done) return done;
+    for (std::uint64_t i = count; i < passing;) {
+      auto item = next();
+      if (!item) return std::unexpected(std::move(item.error()));
+      if (std::holds_alternative<AtEnd>(*item)) break;
+      if (std::holds_alternative<Record>(*item)) ++i;
+    }
+    return {};
+  }
+}
+
+bool MergedReader::passes(const Item& item) const {
+  const auto* record = std::get_if<Record>(&item);
+  return record == nullptr || !filter_ || filter_->matches(record->message.subject);
+}
+
+Result<> MergedReader::fill_heads() {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    Input& input = inputs_[i];
+    if (i + 1 != taken_ && !std::holds_alternative<AtEnd>(input.head)) continue;
+    auto item = input.reader->next();
+    if (!item) return std::unexpected(std::move(item.error()));
+    input.head = std::move(*item);
+  }
+  taken_ = 0;
+  return {};
+}
+
+Result<Item> MergedReader::next_unfiltered() {
+  if (auto filled = fill_heads(); !filled) return std::unexpected(std::move(filled.error()));
+  const Record* earliest = nullptr;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (std::holds_alternative<Gap>(inputs_[i].head)) {
+      taken_ = i + 1;
+      return inputs_[i].head;
+    }
+    const auto* record = std::get_if<Record>(&inputs_[i].head);
+    if (record == nullptr) continue;
+    if (earliest == nullptr || record->message.received < earliest->message.received) {
+      earliest = record;
+      taken_ = i + 1;
+    }
+  }
+  if (earliest == nullptr) return AtEnd{};
+  return *earliest;
+}
+
+Result<Item> MergedReader::next() {
+  while (true) {
+    auto item = next_unfiltered();
+    if (!item || passes(*item)) return item;
+  }
+}
+
+void MergedReader::refresh(const LedgerSnapshot& snapshot) {
+  for (const AccountSnapshot& account : snapshot.accounts) {
+    if (account.kind != AccountKind::kLogEdge) continue;
+    const auto edge = account.as<LogEdge>();
+    for (Input& input : inputs_) {
+      if (input.log.value != account.shard || input.volume != account.name) continue;
+      input.reader->refresh({.durable = BlockSequence(edge.durable_sequence),
+                             .slot = SlotIndex(static_cast<std::uint32_t>(edge.slot)),
+                             .generation = Generation(edge.generation),
+                             .position = static_cast<std::uint32_t>(edge.position)});
+    }
+  }
+}
+
+}  // namespace penstock

@@ -1,0 +1,162 @@
+#include "control/cli/message_format.h"
+
+#include <array>
+#include <charconv>
+
+#include "control/cli/books_json.h"
+#include "control/cli/table.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::string_view kFields = "sSkKutpoTN";
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void append(fmt::memory_buffer& into, std::string_view text) {
+  into.append(text.data(), text.data() + text.size());
+}
+
+// The character that an escape stands for; `at` is moved behind it.
+std::optional<char> unescape(std::string_view text, std::size_t& at) {
+  if (at >= text.size()) return {};
+  const char c = text[at++];
+  switch (c) {
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case '0': return '\0';
+    case '\\': return '\\';
+    default: break;
+  }
+  if (c != 'x' || at + 2 > text.size()) return {};
+  unsigned value = 0;
+  const char* begin = text.data() + at;
+  const auto parsed = std::from_chars(begin, begin + 2, value, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != begin + 2) return {};
+  at += 2;
+  return static_cast<char>(value);
+}
+
+// Text as a JSON string, or in base64 under another name when it is not UTF-8.
+void put_text(Json& json, const std::string& name, std::string_view text) {
+  try {
+    (void)Json(text).dump();
+    json[name] = text;
+  } catch (const Json::type_error&) {
+    json[name + "_base64"] = base64(text);
+  }
+}
+
+}  // namespace
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
+    std::uint32_t word = 0;
+    for (std::size_t j = 0; j < 3; ++j) {
+      word = word << 8U | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0U);
+    }
+    for (std::size_t j = 0; j < 4; ++j) {
+      text += j <= count ? kDigits[word >> (18 - 6 * j) & 63U] : '=';
+    }
+  }
+  return text;
+}
+
+Result<MessageFormat> MessageFormat::parse(std::string_view text) {
+  MessageFormat format;
+  Part part;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at++];
+    if (c == '\\') {
+      const auto meant = unescape(text, at);
+      if (!meant) {
+        return fail(Errc::kInvalidArgument,
+                    fmt::format("format '{}': unknown escape; there are \\n \\r \\t \\0 \\\\ \\xHH",
+                                text));
+      }
+      part.literal += *meant;
+    } else if (c != '%') {
+      part.literal += c;
+    } else if (at < text.size() && text[at] == '%') {
+      part.literal += text[at++];
+    } else if (at < text.size() && kFields.find(text[at]) != std::string_view::npos) {
+      part.field = text[at++];
+      format.parts_.push_back(std::move(part));
+      part = {};
+    } else {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("format '{}': unknown field; there are %s %S %k %K %u %t %p %o %T %N "
+                              "%%",
+                              text));
+    }
+  }
+  format.parts_.push_back(std::move(part));
+  return format;
+}
+
+void MessageFormat::write(const Record& record, std::string_view stream,
+                          fmt::memory_buffer& into) const {
+  const MessageView& message = record.message;
+  for (const Part& part : parts_) {
+    append(into, part.literal);
+    switch (part.field) {
+      case 's': append(into, text_of(message.payload)); break;
+      case 'S': fmt::format_to(std::back_inserter(into), "{}", message.payload.size()); break;
+      case 'k': append(into, text_of(message.key)); break;
+      case 'K': fmt::format_to(std::back_inserter(into), "{}", message.key.size()); break;
+      case 'u': append(into, message.subject); break;
+      case 't': append(into, stream); break;
+      case 'p': fmt::format_to(std::back_inserter(into), "{}", record.log); break;
+      case 'o': fmt::format_to(std::back_inserter(into), "{}", record.offset); break;
+      case 'T':
+        fmt::format_to(std::back_inserter(into), "{}", message.received.value / 1'000'000);
+        break;
+      case 'N': fmt::format_to(std::back_inserter(into), "{}", message.received); break;
+      default: break;
+    }
+  }
+}
+
+void write_json(const Record& record, std::string_view stream, fmt::memory_buffer& into) {
+  const MessageView& message = record.message;
+  Json json = {{"stream", stream},
+               {"log", record.log.value},
+               {"offset", record.offset.value},
+               {"time", rfc3339(message.received.value)},
+               {"received_ns", message.received.value},
+               {"subject", message.subject}};
+  Json flags = Json::array();
+  if (has_flag(message.flags, MessageFlag::kMalformed)) flags.emplace_back("malformed");
+  if (has_flag(message.flags, MessageFlag::kTruncated)) flags.emplace_back("truncated");
+  json["flags"] = std::move(flags);
+  if (!message.key.empty()) put_text(json, "key", text_of(message.key));
+  put_text(json, "payload", text_of(message.payload));
+  append(into, json.dump());
+  into.push_back('\n');
+}
+
+void write_json(const Gap& gap, fmt::memory_buffer& into) {
+  const Json json = {{"gap", to_string(gap.kind)},
+                     {"log", gap.log.value},
+                     {"first", gap.first.value},
+                     {"next", gap.next.value},
+                     {"what", gap.what}};
+  append(into, json.dump());
+  into.push_back('\n');
+}
+
+void write_text(const Record& record, fmt::memory_buffer& into) {
+  fmt::format_to(std::back_inserter(into), "{} {} ", rfc3339(record.message.received.value),
+                 record.message.subject);
+  append(into, text_of(record.message.payload));
+  into.push_back('\n');
+}
+
+}  // namespace penstock

@@ -1,0 +1,32 @@
+// `penstock version`.
+#include <fmt/format.h>
+#include <rte_version.h>
+
+#include "base/version.h"
+#include "control/cli/books_json.h"
+#include "control/cli/command.h"
+#include "storage/format/format.h"
+
+namespace penstock {
+
+void add_version(CLI::App& program, CommandLine& line) {
+  const auto format = std::make_shared<OutputFormat>(OutputFormat::kTable);
+  CLI::App* command =
+      program.add_subcommand("version", "The versions of Penstock, its format and its libraries");
+  command->fallthrough();
+  add_format(*command, *format);
+  command->callback([&line, format] {
+    line.run = [format]() -> Result<ExitCode> {
+      if (*format == OutputFormat::kJson) {
+        const Json json = {
+            {"penstock", kVersion}, {"format", kFormatVersion}, {"dpdk", rte_version()}};
+        fmt::print("{}\n", json.dump(2));
+      } else {
+        fmt::print("penstock {}, format {}, {}\n", kVersion, kFormatVersion, rte_version());
+      }
+      return ExitCode::kOk;
+    };
+  });
+}
+
+}  // namespace penstock

@@ -1,0 +1,357 @@
+#include "storage/recover/segment_check.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "storage/recover/unused_space.h"
+
+namespace penstock {
+namespace {
+
+class SegmentChecker {
+ public:
+  SegmentChecker(VolumeDevice& device, const Superblock& superblock, SlotIndex slot,
+                 const SegmentContext& context, OffsetTrack& offsets)
+      : device_(device),
+        superblock_(superblock),
+        slot_(slot),
+        context_(context),
+        offsets_(offsets),
+        footer_page_(static_cast<std::uint32_t>(superblock.segment_bytes / kPageBytes) - 1),
+        contents_(offsets) {}
+
+  Result<SegmentCheck> run();
+
+ private:
+  enum class FooterState : std::uint8_t { kNone, kWhole, kDamaged };
+
+  Result<> check_never_used();
+  Result<> check_free();
+  Result<> check_used();
+  Result<> read_footer();
+  Result<> read_index();
+  Result<> check_by_index(SegmentScan& scan);
+  Result<> check_in_order(SegmentScan& scan, std::uint32_t stop);
+  // The next whole block behind `from`; `proven`: it or a later one says that block next was
+  // durable.
+  Result<std::optional<SegmentScan::Found>> find_next(SegmentScan& scan, std::uint32_t from,
+                                                      bool& proven);
+  void take(const SegmentScan::Found& found);
+  void find_in_index(std::size_t number);
+  void compare_partitions();
+  void compare_footer();
+  // `leftover`: the slot is known to have been used before.
+  Result<> account_tail(std::uint32_t from, bool leftover);
+
+  void find(Finding::Kind kind, std::uint32_t from, std::uint32_t to, std::string what);
+
+  VolumeDevice& device_;
+  const Superblock& superblock_;
+  SlotIndex slot_;
+  const SegmentContext& context_;
+  OffsetTrack& offsets_;
+  std::uint32_t footer_page_;
+  SegmentCheck result_;
+
+  SegmentHeader header_{};
+  FooterState footer_state_ = FooterState::kNone;
+  SegmentFooter footer_{};
+  std::optional<SegmentIndex> index_;
+  SegmentContents contents_;
+};
+
+void SegmentChecker::find(Finding::Kind kind, std::uint32_t from, std::uint32_t to,
+                          std::string what) {
+  result_.findings.push_back({kind, slot_, std::uint64_t{from} * kPageBytes,
+                              std::uint64_t{to - from} * kPageBytes, std::move(what)});
+}
+
+Result<SegmentCheck> SegmentChecker::run() {
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  if (auto read = device_.read(slot_, 0, page); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  auto header = decode_segment_header(page);
+  header_.volume = superblock_.volume;
+  header_.slot = slot_.value;
+  Result<> done;
+  if (!header && header.error().code == Errc::kNotFound) {
+    done = check_never_used();
+  } else if (!header || header->volume != superblock_.volume || header->slot != slot_.value ||
+             header->segment_bytes != superblock_.segment_bytes) {
+    find(Finding::Kind::kCorruptHeader, 0, 1,
+         (header ? "segment header: of another place" : header.error().what) +
+             "; what the slot holds cannot be told");
+    result_.totals.bytes_checked = kPageBytes;
+    result_.totals.unreadable_bytes = superblock_.segment_bytes - kPageBytes;
+  } else {
+    header_ = *header;
+    done = header_.state == SlotState::kFree ? check_free() : check_used();
+  }
+  if (!done) return std::unexpected(std::move(done.error()));
+  result_.totals.messages = contents_.messages();
+  result_.totals.payload_bytes = contents_.payload_bytes();
+  return std::move(result_);
+}
+
+// Made and filled with zeros, but never given a header.
+Result<> SegmentChecker::check_never_used() {
+  auto unused = read_unused(device_, header_, 1, footer_page_ + 1);
+  if (!unused) return std::unexpected(std::move(unused.error()));
+  if (unused->end != 0) {
+    find(Finding::Kind::kUnusedNotBlank, unused->first, unused->end,
+         "the slot has no header and is not blank");
+  }
+  result_.totals.bytes_checked = superblock_.segment_bytes;
+  return {};
+}
+
+// Retired, with all that it held but the header, or made ready: without a footer.
+Result<> SegmentChecker::check_free() {
+  result_.totals.bytes_checked = 2 * kPageBytes;
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  auto read = device_.read(slot_, std::uint64_t{footer_page_} * kPageBytes, page);
+  if (!read) return read;
+  const auto footer = decode_segment_footer(page);
+  if (!footer && footer.error().code != Errc::kNotFound) {
+    find(Finding::Kind::kUnusedNotBlank, footer_page_, footer_page_ + 1,
+         "a free slot: its last page is neither blank nor an old footer");
+  }
+  return account_tail(1, footer.has_value());
+}
+
+Result<> SegmentChecker::check_used() {
+  ++result_.totals.segments;
+  result_.totals.bytes_checked = kPageBytes;
+  result_.next = BlockSequence(header_.base_sequence);
+  result_.last_crc = header_.previous_crc;
+  if (auto done = read_footer(); !done) return done;
+  const bool closed = footer_state_ == FooterState::kWhole;
+  ++(closed ? result_.totals.closed : result_.totals.open);
+  if (closed) {
+    if (auto done = read_index(); !done) return done;
+  }
+  SegmentScan scan(device_, header_, footer_page_);
+  auto done = index_ ? check_by_index(scan)
+                     : check_in_order(scan, closed ? footer_.index_position : footer_page_);
+  if (!done) return done;
+  const std::uint32_t end = scan.position();
+  result_.totals.bytes_checked += std::uint64_t{end - 1} * kPageBytes;
+  if (!result_.whole) offsets_.doubt();
+  if (closed) {
+    if (result_.whole && index_) compare_partitions();
+    if (result_.whole) compare_footer();
+    result_.totals.bytes_checked += superblock_.segment_bytes - std::uint64_t{end} * kPageBytes;
+    return {};
+  }
+  result_.totals.bytes_checked += kPageBytes;  // the footer's
+  return account_tail(end, header_.oldest_sequence > 1);
+}
+
+Result<> SegmentChecker::read_footer() {
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  auto read = device_.read(slot_, std::uint64_t{footer_page_} * kPageBytes, page);
+  if (!read) return read;
+  auto footer = decode_segment_footer(page);
+  if (!footer) {
+    if (footer.error().code == Errc::kNotFound) return {};
+    footer_state_ = FooterState::kDamaged;
+    find(Finding::Kind::kCorruptFooter, footer_page_, footer_page_ + 1, footer.error().what);
+    return {};
+  }
+  if (!closes(*footer, header_)) return {};
+  footer_ = *footer;
+  footer_state_ = FooterState::kWhole;
+  if (footer->slot != header_.slot || footer->segment_bytes != header_.segment_bytes ||
+      footer->base_sequence != header_.base_sequence) {
+    footer_state_ = FooterState::kDamaged;
+    find(Finding::Kind::kCorruptFooter, footer_page_, footer_page_ + 1,
+         "segment footer: contradicts the header");
+  }
+  return {};
+}
+
+Result<> SegmentChecker::read_index() {
+  const std::uint64_t begin = std::uint64_t{footer_.index_position} * kPageBytes;
+  const std::size_t bytes = std::uint64_t{footer_page_} * kPageBytes - begin;
+  const PageBuffer buffer = allocate_pages(bytes);
+  if (auto read = device_.read(slot_, begin, {buffer.get(), bytes}); !read) return read;
+  auto index = decode_segment_index({buffer.get(), bytes}, footer_);
+  if (index) {
+    index_ = std::move(*index);
+  } else {
+    find(Finding::Kind::kCorruptFooter, footer_.index_position, footer_page_, index.error().what);
+  }
+  return {};
+}
+
+Result<> SegmentChecker::check_by_index(SegmentScan& scan) {
+  for (std::size_t i = 0; i < index_->blocks.size(); ++i) {
+    const IndexEntry& entry = index_->blocks[i];
+    const std::uint32_t end = entry.position + entry.pages;
+    scan.go_to(entry.position);
+    auto found = scan.here();
+    if (!found) return std::unexpected(std::move(found.error()));
+    const bool follows = *found && (*found)->header.sequence == result_.next.value &&
+                         (*found)->header.previous_crc == result_.last_crc;
+    if (follows && (*found)->header.crc == entry.crc) {
+      if (!agree(entry, (*found)->header)) find_in_index(i);
+      take(**found);
+    } else {
+      result_.whole = false;
+      find(Finding::Kind::kCorruptBlock, entry.position, end,
+           fmt::format("log {}: block {}: {}", header_.log, result_.next,
+                       *found ? "is not the one that the index names" : to_string(scan.fault())));
+      offsets_.doubt();
+      contents_.add_damaged();
+      ++result_.next;
+      result_.last_crc = entry.crc;
+    }
+    scan.go_to(end);
+  }
+  scan.go_to(footer_.index_position);
+  return {};
+}
+
+void SegmentChecker::find_in_index(std::size_t number) {
+  result_.findings.push_back(
+      {Finding::Kind::kWrongIndex, slot_,
+       std::uint64_t{footer_.index_position} * kPageBytes + number * sizeof(IndexEntry),
+       sizeof(IndexEntry),
+       fmt::format("log {}: the index does not say what block {} says", header_.log,
+                   result_.next)});
+}
+
+// Without an index: from block to block, looking for the next good one behind each bad one.
+Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
+  BlockSequence must = context_.durable;
+  if (footer_state_ == FooterState::kWhole) {
+    must = BlockSequence(footer_.base_sequence + footer_.block_count);
+  }
+  bool joined = true;
+  while (result_.next < context_.end && scan.position() < stop) {
+    auto found = scan.here();
+    if (!found) return std::unexpected(std::move(found.error()));
+    const bool follows = *found && (joined ? (*found)->header.sequence == result_.next.value &&
+                                                 (*found)->header.previous_crc == result_.last_crc
+                                           : (*found)->header.sequence >= result_.next.value);
+    if (follows) {
+      joined = true;
+      take(**found);
+      scan.step_over(**found);
+      continue;
+    }
+    const std::uint32_t bad = scan.position();
+    const std::string_view why =
+        *found ? "does not follow the block before it" : to_string(scan.fault());
+    bool proven = result_.next < must && result_.next < context_.end;
+    auto next = find_next(scan, bad + 1, proven);
+    if (!next) return std::unexpected(std::move(next.error()));
+    scan.go_to(bad);
+    if (!proven) return {};
+    result_.whole = false;
+    const std::uint32_t end = *next ? (*next)->position : stop;
+    find(Finding::Kind::kCorruptBlock, bad, end,
+         fmt::format("log {}: block {} was durable and is damaged: {}", header_.log, result_.next,
+                     why));
+    offsets_.doubt();
+    scan.go_to(end);
+    joined = false;
+    result_.next = *next ? BlockSequence((*next)->header.sequence)
+                         : std::max(result_.next, std::min(must, context_.end));
+  }
+  return {};
+}
+
+Result<std::optional<SegmentScan::Found>> SegmentChecker::find_next(SegmentScan& scan,
+                                                                    std::uint32_t from,
+                                                                    bool& proven) {
+  std::optional<std::uint32_t> next;
+  for (;;) {
+    auto found = scan.search(from);
+    if (!found) return found;
+    if (!*found) break;
+    const BlockHeader& header = (*found)->header;
+    const bool fits = header.sequence > result_.next.value && header.sequence < context_.end.value;
+    if (fits && !next) next = (*found)->position;
+    proven |= header.durable_sequence > result_.next.value;
+    if (proven && next) break;
+    from = (*found)->position + 1;
+  }
+  if (!next) return std::nullopt;
+  scan.go_to(*next);
+  return scan.here();
+}
+
+void SegmentChecker::take(const SegmentScan::Found& found) {
+  const BlockHeader& header = found.header;
+  result_.next = BlockSequence(header.sequence + 1);
+  result_.last_crc = header.crc;
+  ++result_.totals.blocks;
+  if (contents_.add(found)) return;
+  find(Finding::Kind::kWrongOffsets, found.position, found.position + header.length / kPageBytes,
+       fmt::format("log {}: block {}: offsets do not go on where the block before it ended",
+                   header_.log, header.sequence));
+}
+
+void SegmentChecker::compare_partitions() {
+  std::uint64_t at = std::uint64_t{footer_.index_position} * kPageBytes +
+                     index_->blocks.size() * sizeof(IndexEntry);
+  for (const PartitionEntry& entry : index_->partitions) {
+    if (!contents_.agree_with(entry)) {
+      result_.findings.push_back(
+          {Finding::Kind::kWrongIndex, slot_, at, sizeof(PartitionEntry),
+           fmt::format("log {}: the index does not say what the blocks hold of stream {:016x}",
+                       header_.log, entry.stream)});
+    }
+    at += sizeof(PartitionEntry);
+  }
+  if (contents_.all_in(index_->partitions)) return;
+  find(Finding::Kind::kWrongIndex, footer_.index_position, footer_page_,
+       fmt::format("log {}: the index leaves out partitions that the blocks hold", header_.log));
+}
+
+void SegmentChecker::compare_footer() {
+  if (contents_.agree_with(footer_)) return;
+  find(
+      Finding::Kind::kWrongIndex, footer_page_, footer_page_ + 1,
+      fmt::format("log {}: the footer says {} blocks, {} messages, {} payload bytes; there are {}, "
+                  "{}, {}",
+                  header_.log, footer_.block_count, footer_.message_count, footer_.payload_bytes,
+                  contents_.blocks(), contents_.messages(), contents_.payload_bytes()));
+}
+
+// The bytes from here to the footer belong to nothing. Blank unless the slot was used before or a
+// crash left unacknowledged writes: in the last segment of a log only the latter remains.
+Result<> SegmentChecker::account_tail(std::uint32_t from, bool leftover) {
+  const std::uint64_t bytes = std::uint64_t{footer_page_ - from} * kPageBytes;
+  if (footer_state_ == FooterState::kDamaged) {
+    result_.totals.unreadable_bytes += bytes;
+    return {};
+  }
+  result_.totals.unused_bytes += bytes;
+  if (leftover || !context_.last) return {};
+  auto unused = read_unused(device_, header_, from, footer_page_);
+  if (!unused) return std::unexpected(std::move(unused.error()));
+  if (unused->end == 0 || unused->leftover) return {};
+  find(Finding::Kind::kTornTail, unused->first, unused->end,
+       fmt::format("{}: not blank: what a crash left unacknowledged, or damage",
+                   header_.state == SlotState::kUsed
+                       ? fmt::format("log {}: behind its last block", header_.log)
+                       : std::string("a free slot")));
+  return {};
+}
+
+}  // namespace
+
+Result<SegmentCheck> verify_segment(VolumeDevice& device, const Superblock& superblock,
+                                    SlotIndex slot, const SegmentContext& context,
+                                    OffsetTrack& offsets) {
+  return SegmentChecker(device, superblock, slot, context, offsets).run();
+}
+
+}  // namespace penstock

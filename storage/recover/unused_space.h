@@ -1,0 +1,21 @@
+// What lies in the pages of a slot that belong to no block.
+#pragma once
+
+#include "storage/format/segment.h"
+#include "storage/volume/volume_device.h"
+
+namespace penstock {
+
+[[nodiscard]] bool is_blank(std::span<const std::byte> bytes);
+
+struct UnusedSpace {
+  std::uint32_t first = 0;  // page that is not blank
+  std::uint32_t end = 0;    // behind the last page that is not; 0: all are blank
+  bool leftover = false;    // blocks of an earlier use of the slot are to be seen
+};
+
+// Pages [from, to) of the slot that `header` is of, or would be.
+[[nodiscard]] Result<UnusedSpace> read_unused(VolumeDevice& device, const SegmentHeader& header,
+                                              std::uint32_t from, std::uint32_t to);
+
+}  // namespace penstock
