@@ -226,7 +226,7 @@ deps: ## Install the Debian packages that are missing
 demo: ## Show the product at work, from packets to stored messages and back
 	@nic-config/deps.sh build product
 	@$(MAKE) all
-	@tests/demo/demo.sh
+	@$(PYTHON) tests/demo/demo.py
 
 test: ## Run every test; ONLY_PARTS="unit sim" or SKIP_PARTS=... choose, V=1 shows all output
 	@nic-config/deps.sh build product test
