@@ -21,7 +21,7 @@ class Key {
   void add(std::span<const std::byte> bytes) {
     // A key that is too long for the cache is never found: its first bytes and its length will do.
     const std::size_t taken = std::min(bytes.size(), bytes_.size() - size_);
-    std::memcpy(bytes_.data() + size_, bytes.data(), taken);
+    std::ranges::copy(bytes.first(taken), bytes_.data() + size_);  // an absent host or app is null
     size_ += taken;
   }
   void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
@@ -84,7 +84,8 @@ Route Door::render(SubjectValues& values, const IpAddress& source) {
 
 const Route& Door::route_source(const Datagram& datagram) {
   const std::span key(datagram.source.bytes);
-  if (const Route* known = cache_.find(key)) [[likely]] return *known;
+  if (const Route* known = cache_.find(key)) [[likely]]
+    return *known;
   SubjectValues values{};
   return *cache_.keep(key, render(values, datagram.source));
 }
@@ -101,7 +102,8 @@ const Route& Door::route_syslog(const Datagram& datagram, MessageFlag& flags) {
   if (uses_source_) key.add(datagram.source.bytes);
   key.add(host);
   key.add(app);
-  if (const Route* known = cache_.find(key.view())) [[likely]] return *known;
+  if (const Route* known = cache_.find(key.view())) [[likely]]
+    return *known;
   SubjectValues values{};
   set(values, kFacility, facility_name(header.facility));
   set(values, kSeverity, severity_name(header.severity));

@@ -63,11 +63,13 @@ class Door {
 
   template <class Sink>
   void take_lines(const Datagram& datagram, Sink& sink) {
+    if (datagram.payload.empty()) return account_.empty.add(0);
     const Route& route = route_line(datagram);
     auto rest = datagram.payload;
     while (!rest.empty()) {
       const auto* end = static_cast<const std::byte*>(std::memchr(rest.data(), '\n', rest.size()));
-      const std::size_t length = end == nullptr ? rest.size() : static_cast<std::size_t>(end - rest.data());
+      const std::size_t length =
+          end == nullptr ? rest.size() : static_cast<std::size_t>(end - rest.data());
       auto line = rest.first(length);
       rest = rest.subspan(end == nullptr ? length : length + 1);
       if (!line.empty() && line.back() == std::byte{'\r'} && end != nullptr) {

@@ -1,15 +1,16 @@
 #include "dataplane/door/door_map.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 namespace penstock {
 
 Result<ListenAddress> parse_listen_address(std::string_view text) {
   const auto refuse = [&](std::string_view why) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("'{}': {}; write \"10.0.0.2:514\", \"[fd00::2]:514\" or \"*:514\"", text, why));
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("'{}': {}; write \"10.0.0.2:514\", \"[fd00::2]:514\" or \"*:514\"", text, why));
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse("has no port");

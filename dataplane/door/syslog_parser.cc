@@ -57,7 +57,9 @@ bool take_priority(Cursor& at, SyslogHeader& header) {
   return true;
 }
 
-std::string_view or_nil(std::string_view field) { return field == "-" ? std::string_view{} : field; }
+std::string_view or_nil(std::string_view field) {
+  return field == "-" ? std::string_view{} : field;
+}
 
 // STRUCTURED-DATA: "-" or elements in brackets, in which quoted values escape '"', '\' and ']'.
 bool skip_structured_data(Cursor& at) {
@@ -122,6 +124,15 @@ bool take_time(Cursor& at) {
   return true;
 }
 
+// " UTC: %SYS-5-CONFIG_I: ..." (Cisco): the zone, but for the colon. Without the percent sign it is
+// a tag.
+void skip_zone(Cursor& at) {
+  Cursor probe = at;
+  probe.skip_spaces();
+  while (probe.front() >= 'A' && probe.front() <= 'Z') probe.skip(1);
+  if (probe.rest().starts_with(": %")) at = probe;
+}
+
 // "Oct 11 22:14:15", "*Mar  1 18:46:11.123: " (Cisco), "Oct 11 2003 22:14:15".
 bool take_bsd_timestamp(Cursor& at) {
   Cursor probe = at;
@@ -137,6 +148,7 @@ bool take_bsd_timestamp(Cursor& at) {
     probe.skip(5);
   }
   if (!take_time(probe)) return false;
+  skip_zone(probe);
   if (probe.front() == ':') probe.skip(1);
   at = probe;
   return true;
@@ -153,7 +165,8 @@ bool take_iso_timestamp(Cursor& at) {
   return true;
 }
 
-// The tag ends at ':', '[' or a space; what has neither ':' nor '[' behind it is a host or plain text.
+// The tag ends at ':', '[' or a space; what has neither ':' nor '[' behind it is a host or plain
+// text.
 std::string_view tag_of(std::string_view token, bool& is_tag) {
   const std::size_t end = token.find_first_of(":[");
   is_tag = end != std::string_view::npos && end > 0 && end <= kTagBytesMax;
@@ -161,10 +174,11 @@ std::string_view tag_of(std::string_view token, bool& is_tag) {
 }
 
 void parse_rfc3164(Cursor at, SyslogHeader& header) {
-  // A sequence number of Cisco's: "<189>237: *Mar  1 ...".
-  Cursor probe = at;
-  while (is_digit(probe.front())) probe.skip(1);
-  if (probe.rest().size() < at.rest().size() && probe.rest().starts_with(": ")) {
+  // Sequence numbers of Cisco's, of the sender and of the message: "<189>237: 000238: *Mar  1 ...".
+  for (unsigned numbers = 0; numbers < 2; ++numbers) {
+    Cursor probe = at;
+    while (is_digit(probe.front())) probe.skip(1);
+    if (probe.rest().size() == at.rest().size() || !probe.rest().starts_with(": ")) break;
     probe.skip(2);
     at = probe;
   }
@@ -206,9 +220,9 @@ SyslogHeader parse_syslog(std::string_view message) {
 
 std::string_view facility_name(std::uint8_t facility) {
   static constexpr std::array<std::string_view, 24> kNames{
-      "kern",   "user",   "mail",   "daemon", "auth",   "syslog", "lpr",      "news",
-      "uucp",   "cron",   "authpriv", "ftp",  "ntp",    "audit",  "alert",    "clock",
-      "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7"};
+      "kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",    "news",
+      "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "alert",  "clock",
+      "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
   return kNames[facility % kNames.size()];
 }
 

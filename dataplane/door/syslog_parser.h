@@ -20,7 +20,7 @@ struct SyslogHeader {
   std::uint8_t severity = 5;  // notice, where there is no priority (RFC 3164, 4.3.3)
   std::string_view host;
   std::string_view app;
-  bool malformed = false;     // what is filled in is a best effort
+  bool malformed = false;  // what is filled in is a best effort
 };
 
 // Never fails: whatever does not fit is marked malformed and filled in as far as it goes.

@@ -28,8 +28,9 @@ PacketFate not_udp(const IpPacket& ip) {
   return is_icmp(ip) ? PacketFate::kIcmpOther : PacketFate::kOtherProtocol;
 }
 
-// Judges a fragment before it takes room: only what can become UDP is put together. The first fragment of IPv6
-// holds all headers up to UDP (RFC 7112); a later one has nothing to go by but the first header behind its own.
+// Judges a fragment before it takes room: only what can become UDP is put together. The first
+// fragment of IPv6 holds all headers up to UDP (RFC 7112); a later one has nothing to go by but the
+// first header behind its own.
 PacketFate judge_fragment(const IpPacket& ip) {
   if (ip.version == 4) return ip.protocol == kProtocolUdp ? PacketFate::kDecoded : not_udp(ip);
   if (ip.fragment.offset != 0) {
@@ -39,6 +40,7 @@ PacketFate judge_fragment(const IpPacket& ip) {
   }
   IpPacket inner = ip;
   inner.fragment = {};
+  inner.fragmented = false;
   const auto parsed = skip_extension_headers(inner, false);
   if (!parsed) return parsed.error();
   if (parsed->fragmented) return PacketFate::kBadExtensionHeader;
@@ -46,8 +48,8 @@ PacketFate judge_fragment(const IpPacket& ip) {
   return parsed->body.size() < kUdpBytes ? PacketFate::kBadFragment : PacketFate::kDecoded;
 }
 
-// Networks of the same addresses in different VLANs are different ones. A tag that the device has stripped is
-// told beside the frame.
+// Networks of the same addresses in different VLANs are different ones. A tag that the device has
+// stripped is told beside the frame.
 std::uint64_t vlans_of(const rte_mbuf& packet, const EthernetFrame& ethernet) {
   if ((packet.ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0) return ethernet.vlans;
   return ethernet.vlans | (0x1000ULL | (packet.vlan_tci & 0x0FFFU)) << 26U;
@@ -107,33 +109,28 @@ Verdict FrameDecoder::decode_any(rte_mbuf*& packet, Datagram& out) {
   const std::span<const std::byte> frame = in_one_piece(*packet);
   const auto ethernet = parse_ethernet(frame);
   if (!ethernet) return one_packet(ethernet.error(), *packet);
-  Arrival arrival{packet, frame, *ethernet};
-  arrival.to_us =
-      ethernet->destination == addresses_.ethernet() || is_group(ethernet->destination);
+  Arrival arrival{packet, frame, *ethernet, packet->pkt_len};
+  arrival.to_us = ethernet->destination == addresses_.ethernet() || is_group(ethernet->destination);
   if (!arrival.to_us && !any_address_) {
     return one_packet(PacketFate::kOtherEthernetAddress, *packet);
   }
   switch (ethernet->type) {
     case kTypeIpv4:
-    case kTypeIpv6:
-      return decode_ip(arrival, out);
+    case kTypeIpv6: return decode_ip(arrival, out);
     case kTypeArp:
-      return one_packet(arrival.to_us ? responder_.answer_arp({*packet, frame, *ethernet})
-                                      : PacketFate::kOtherEthernetAddress,
-                        *packet);
-    default:
-      return one_packet(PacketFate::kOtherEtherType, *packet);
+      if (!arrival.to_us) return one_packet(PacketFate::kOtherEthernetAddress, *packet);
+      return {responder_.answer_arp({*packet, frame, *ethernet}), 1, arrival.bytes};
+    default: return one_packet(PacketFate::kOtherEtherType, *packet);
   }
 }
 
 Verdict FrameDecoder::decode_ip(const Arrival& arrival, Datagram& out) {
   const auto bytes = arrival.frame.subspan(arrival.ethernet.header_bytes);
-  const auto ip = arrival.ethernet.type == kTypeIpv4
-                      ? parse_ipv4(bytes, verify_ip(*arrival.packet))
-                      : parse_ipv6(bytes);
+  const auto ip = arrival.ethernet.type == kTypeIpv4 ? parse_ipv4(bytes, verify_ip(*arrival.packet))
+                                                     : parse_ipv6(bytes);
   if (!ip) return one_packet(ip.error(), *arrival.packet);
   if (ip->fragmented) return decode_fragment(arrival, *ip, out);
-  return one_packet(decode_whole(arrival, *ip, out), *arrival.packet);
+  return {decode_whole(arrival, *ip, out), 1, arrival.bytes};
 }
 
 bool FrameDecoder::takes_udp(Destination to) const {
@@ -173,8 +170,8 @@ Verdict FrameDecoder::decode_fragment(const Arrival& arrival, const IpPacket& ip
   joined.protocol = added.protocol;
   joined.body = added.whole;
   if (ip.version == 6) {
-    // judge_fragment() has seen in the first fragment that these headers lead to UDP. They are not believed twice:
-    // a device that shares memory with its peer may have changed them.
+    // judge_fragment() has seen in the first fragment that these headers lead to UDP. They are not
+    // believed twice: a device that shares memory with its peer may have changed them.
     const auto parsed = skip_extension_headers(joined, false);
     if (!parsed || parsed->protocol != kProtocolUdp) {
       added.verdict.fate = PacketFate::kBadExtensionHeader;

@@ -1,32 +1,37 @@
-// From a received packet to the UDP datagram in it, to the answer it asks for, or to the reason why neither.
+// From a received packet to the UDP datagram in it, to the answer it asks for, or to the reason why
+// neither.
 //
 //   decoder.advance(now)                               once a burst
 //   decoder.decode(packet, received, datagram)         for each packet of it
 //
-// Both return a Verdict; put into the books as it is, received = sum of all fates + held() at every moment.
-// With kDecoded `datagram` is filled (the caller may still find that no front door listens, and counts the same
-// packets and bytes under kNoDoor); with a fate of FateClass::kAnswered the packet has become the answer, to be
-// transmitted on the same queue (or, if the queue is full, counted under kAnswerLimited and freed).
+// Both return a Verdict; put into the books as it is, received = sum of all fates + held() at every
+// moment. With kDecoded `datagram` is filled (the caller may still find that no front door listens,
+// and counts the same packets and bytes under kNoDoor); with a fate of FateClass::kAnswered the
+// packet has become the answer, to be transmitted on the same queue (or, if the queue is full,
+// counted under kAnswerLimited and freed).
 //
-// Ownership: decode() sets `packet` to null when it took the packet (a fragment); else it stays the caller's, who
-// frees it when the datagram was taken. A payload lies in the packet itself, but for chained packets and fragments:
-// those are put together in the decoder's own memory (the one place where a packet is copied before the block),
-// and live until the next decode().
+// Ownership: decode() sets `packet` to null when it took the packet (a fragment); else it stays the
+// caller's, who frees it when the datagram was taken. A payload lies in the packet itself, but for
+// chained packets and fragments: those are put together in the decoder's own memory (the one place
+// where a packet is copied before the block), and live until the next decode().
 //
 // What is accepted:
 // - Ethernet to us or to a group, any VLAN, at most two tags.
-// - UDP over IPv4 or IPv6 to one of our addresses, to a broadcast address of ours, or to a group that a front door
-//   listens to; with `any_address` (a mirror port) to any. Padding behind IP's and UDP's own lengths is cut off.
-// - Checksums: a packet that the device found good is believed; with `verify_checksums` what it did not look at is
-//   verified here. What it found bad is verified here always, since devices err (zero UDP checksums), and so is every
-//   datagram from fragments, since identifications wrap (RFC 4963).
+// - UDP over IPv4 or IPv6 to one of our addresses, to a broadcast address of ours, or to a group
+// that a front door
+//   listens to; with `any_address` (a mirror port) to any. Padding behind IP's and UDP's own
+//   lengths is cut off.
+// - Checksums: a packet that the device found good is believed; with `verify_checksums` what it did
+// not look at is
+//   verified here. What it found bad is verified here always, since devices err (zero UDP
+//   checksums), and so is every datagram from fragments, since identifications wrap (RFC 4963).
 #pragma once
-
-#include <rte_mbuf.h>
-#include <rte_prefetch.h>
 
 #include <memory>
 #include <vector>
+
+#include <rte_mbuf.h>
+#include <rte_prefetch.h>
 
 #include "dataplane/frame/datagram.h"
 #include "dataplane/frame/ethernet_frame.h"
@@ -66,7 +71,8 @@ class FrameDecoder {
 
   [[nodiscard]] Verdict decode(rte_mbuf*& packet, UnixNanos received, Datagram& out) {
     out.received = received;
-    if (decode_plain(*packet, out)) [[likely]] return {PacketFate::kDecoded, 1, packet->pkt_len};
+    if (decode_plain(*packet, out)) [[likely]]
+      return {PacketFate::kDecoded, 1, packet->pkt_len};
     return decode_any(packet, out);
   }
 
@@ -78,7 +84,8 @@ class FrameDecoder {
     rte_mbuf*& packet;
     std::span<const std::byte> frame;
     EthernetFrame ethernet;
-    bool to_us = true;  // or to a group; false only with any_address
+    std::uint32_t bytes;  // as received: an answer may be longer or shorter
+    bool to_us = true;    // or to a group; false only with any_address
   };
 
   [[nodiscard]] bool decode_plain(const rte_mbuf& packet, Datagram& out) const;
@@ -103,8 +110,9 @@ class FrameDecoder {
   std::vector<std::byte> scratch_;
 };
 
-// The packet that nearly all are: one buffer, no VLAN, IPv4 without options or fragments, UDP, to us, all lengths and
-// checksums right. Whatever is different is judged in decode_any(), from the start.
+// The packet that nearly all are: one buffer, no VLAN, IPv4 without options or fragments, UDP, to
+// us, all lengths and checksums right. Whatever is different is judged in decode_any(), from the
+// start.
 inline bool FrameDecoder::decode_plain(const rte_mbuf& packet, Datagram& out) const {
   constexpr std::size_t kIpAt = kEthernetBytes;
   constexpr std::size_t kUdpAt = kIpAt + kIpv4Bytes;
@@ -123,7 +131,8 @@ inline bool FrameDecoder::decode_plain(const rte_mbuf& packet, Datagram& out) co
   }
   const std::uint16_t fragment = load<std::uint16_t>(frame + kIpAt + 6) & 0xFF3FU;
   const std::uint8_t from = octet(frame + kIpAt + 12);
-  if (fragment != 0 || octet(frame + kIpAt + 9) != kProtocolUdp || from - 1U >= 223U || from == 127) {
+  if (fragment != 0 || octet(frame + kIpAt + 9) != kProtocolUdp || from - 1U >= 223U ||
+      from == 127) {
     return false;
   }
   const std::size_t ip_bytes = load_be16(frame + kIpAt + 2);

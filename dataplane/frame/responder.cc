@@ -1,11 +1,11 @@
 #include "dataplane/frame/responder.h"
 
-#include <rte_ether.h>
-#include <rte_mbuf.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
+
+#include <rte_ether.h>
+#include <rte_mbuf.h>
 
 #include "base/check.h"
 #include "dataplane/frame/checksum.h"
@@ -15,12 +15,13 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint8_t kHopLimit = 64;          // of an echo reply
-constexpr std::uint8_t kHopLimitOnLink = 255;   // RFC 4861: nobody has forwarded it
+constexpr std::uint8_t kHopLimit = 64;         // of an echo reply
+constexpr std::uint8_t kHopLimitOnLink = 255;  // RFC 4861: nobody has forwarded it
 constexpr EthernetAddress kAllNodesEthernet{std::byte{0x33}, std::byte{0x33}, std::byte{0},
                                             std::byte{0},    std::byte{0},    std::byte{1}};
 
-// ARP over Ethernet for IPv4: types and lengths 6 | operation 2 | sender: Ethernet 6, IP 4 | target: the same
+// ARP over Ethernet for IPv4: types and lengths 6 | operation 2 | sender: Ethernet 6, IP 4 |
+// target: the same
 constexpr std::size_t kArpBytes = 28;
 constexpr std::uint64_t kArpTypes = 0x0001'0800'0604;
 constexpr std::uint16_t kArpRequest = 1;
@@ -101,7 +102,8 @@ PacketFate Responder::answer_arp(const Request& request) {
   const auto target_ip = IpAddress::v4(load<std::uint32_t>(arp + 24));
   const std::uint64_t types = std::uint64_t{load_be32(arp)} << 16U | load_be16(arp + 4);
   const bool has_address = sender_ip != IpAddress::v4(0);  // a probe has none (RFC 5227)
-  if (types != kArpTypes || !is_station(sender) || (has_address && !is_possible_source(sender_ip))) {
+  if (types != kArpTypes || !is_station(sender) ||
+      (has_address && !is_possible_source(sender_ip))) {
     return PacketFate::kBadArp;
   }
   // An announcement of our address by somebody else is no question.
@@ -130,22 +132,23 @@ PacketFate Responder::answer_icmp(const Request& request, const IpPacket& ip) {
 PacketFate Responder::answer_icmpv6(const Request& request, const IpPacket& ip) {
   if (ip.fragmented) return PacketFate::kIcmpOther;
   if (ip.body.size() < kIcmpBytes ||
-      !checksum_good(checksum_add(pseudo_header_sum(ip, kProtocolIcmpv6, ip.body.size()), ip.body))) {
+      !checksum_good(
+          checksum_add(pseudo_header_sum(ip, kProtocolIcmpv6, ip.body.size()), ip.body))) {
     return PacketFate::kBadIcmp;
   }
   switch (octet(ip.body.data())) {
-    case kSolicitation:
-      return answer_solicitation(request, ip);
+    case kSolicitation: return answer_solicitation(request, ip);
     case kEchoRequest6:
       if (ip.source == IpAddress{}) return PacketFate::kBadSource;
       return octet(&ip.body[1]) == 0 ? answer_echo(request, ip) : PacketFate::kIcmpOther;
-    default:
-      return PacketFate::kIcmpOther;
+    default: return PacketFate::kIcmpOther;
   }
 }
 
 PacketFate Responder::answer_echo(const Request& request, const IpPacket& ip) {
-  if (!ip.plain || !addresses_.is_ours(ip.destination)) return PacketFate::kIcmpOther;
+  if (!ip.plain || !addresses_.is_ours(ip.destination) || !is_station(request.ethernet.source)) {
+    return PacketFate::kIcmpOther;
+  }
   const bool v4 = ip.version == 4;
   const std::size_t at = request.ethernet.header_bytes;
   const std::size_t icmp_at = at + (v4 ? kIpv4Bytes : kIpv6Bytes);
@@ -162,14 +165,12 @@ PacketFate Responder::answer_echo(const Request& request, const IpPacket& ip) {
   } else {
     header[7] = std::byte{kHopLimit};
   }
-  // Only the type changes: the checksum follows from the old one (RFC 1624).
+  // Not derived from the old checksum (RFC 1624): that goes wrong where all that is summed is zero.
   std::byte* icmp = head.data() + icmp_at;
-  const auto old_word = load<std::uint16_t>(icmp);
-  const auto old_checksum = load<std::uint16_t>(icmp + 2);
   icmp[0] = std::byte{v4 ? kEchoReply : kEchoReply6};
-  set_checksum(icmp + 2, static_cast<std::uint16_t>(~old_checksum) +
-                             std::uint64_t{static_cast<std::uint16_t>(~old_word)} +
-                             load<std::uint16_t>(icmp));
+  const ChecksumSum pseudo = v4 ? 0 : pseudo_header_sum(ip, kProtocolIcmpv6, ip.body.size());
+  set_checksum(icmp + 2, checksum_add(checksum_add_word(pseudo, load<std::uint16_t>(icmp)),
+                                      ip.body.subspan(4)));
   return send(request, std::span(head).first(icmp_at + kIcmpBytes), false,
               PacketFate::kEchoAnswered);
 }
@@ -186,6 +187,7 @@ PacketFate Responder::answer_solicitation(const Request& request, const IpPacket
   const bool asker_has_address = ip.source != IpAddress{};
   const EthernetAddress to =
       asker_has_address ? options.source.value_or(request.ethernet.source) : kAllNodesEthernet;
+  if (asker_has_address && !is_station(to)) return PacketFate::kIcmpOther;
   const IpAddress to_ip = asker_has_address ? ip.source : all_nodes_on_link();
   const std::size_t at = request.ethernet.header_bytes;
   constexpr std::size_t kLength = kNeighbourBytes + kLinkOptionBytes;

@@ -1,13 +1,16 @@
 // Answers what a host must answer to be reachable, by rewriting the request in place:
 //
 //   ARP request for one of our addresses (RFC 826)           -> reply
-//   IPv6 neighbour solicitation for one (RFC 4861, 7.1.1)    -> advertisement; to all nodes if the asker has no
-//                                                               address yet (duplicate address detection)
+//   IPv6 neighbour solicitation for one (RFC 4861, 7.1.1)    -> advertisement; to all nodes if the
+//   asker has no
+//                                                               address yet (duplicate address
+//                                                               detection)
 //   ICMP and ICMPv6 echo request to one (RFC 792, RFC 4443)  -> echo reply
 //
-// Nothing else is answered: no echo to broadcast or multicast (RFC 1122, 3.2.2.6, allows silence; an answer would
-// amplify), none with IP options or extension headers, none in fragments, and no ICMP errors. All answers share
-// one rate limit. VLAN tags are kept, one that the device stripped is put back.
+// Nothing else is answered: no echo to broadcast or multicast (RFC 1122, 3.2.2.6, allows silence;
+// an answer would amplify), none to a group's Ethernet address, none with IP options or extension
+// headers, none in fragments, and no ICMP errors. All answers share one rate limit. VLAN tags are
+// kept, one that the device stripped is put back.
 #pragma once
 
 #include <cstddef>
@@ -26,13 +29,15 @@ namespace penstock {
 struct ResponderOptions {
   std::uint32_t answers_per_second = 1000;  // 0: none
   std::uint32_t burst = 64;
-  bool transmit_chained = false;  // the device takes packets of several buffers; else only short echoes
+  bool transmit_chained = false;  // the device takes packets of several buffers; else only short
+                                  // echoes
 };
 
 // A packet that may ask for an answer.
 struct Request {
   rte_mbuf& packet;
-  std::span<const std::byte> frame;  // its bytes in one piece: its own memory, or a copy if it is chained
+  std::span<const std::byte> frame;  // its bytes in one piece: its own memory, or a copy if it is
+                                     // chained
   const EthernetFrame& ethernet;
 };
 
@@ -46,9 +51,9 @@ class Responder {
 
   void advance(MonotonicNanos now) { now_ = now; }
 
-  // Each returns k...Answered when the packet now is the answer, and otherwise leaves it alone: kArpOther or
-  // kIcmpOther (not for us), kBadArp or kBadIcmp, kAnswerLimited, kNoBuffer (the answer doesn't fit into its first
-  // buffer, or is chained and must not be).
+  // Each returns k...Answered when the packet now is the answer, and otherwise leaves it alone:
+  // kArpOther or kIcmpOther (not for us), kBadArp or kBadIcmp, kAnswerLimited, kNoBuffer (the
+  // answer doesn't fit into its first buffer, or is chained and must not be).
   [[nodiscard]] PacketFate answer_arp(const Request& request);
   [[nodiscard]] PacketFate answer_icmp(const Request& request, const IpPacket& ip);
   [[nodiscard]] PacketFate answer_icmpv6(const Request& request, const IpPacket& ip);

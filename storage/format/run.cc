@@ -41,9 +41,11 @@ std::optional<MessageView> RunReader::next() {
   const std::uint64_t unpadded = sizeof(MessageHeader) + std::uint64_t{header.subject_length} +
                                  header.key_length + header.headers_length + header.payload_length;
   const std::uint64_t padded = align_up<std::uint64_t>(unpadded, kMessageAlign);
+  std::int64_t received = 0;
   if (padded > rest.size() || header.subject_length > kSubjectBytesMax ||
       (static_cast<std::uint16_t>(header.flags) & ~kKnownMessageFlags) != 0 ||
-      (seen_ == 0 && header.subject_length == 0)) {
+      (seen_ == 0 && header.subject_length == 0) ||
+      __builtin_add_overflow(header_.base_time_ns, header.time_delta_ns, &received)) {
     return std::nullopt;
   }
   for (std::size_t i = unpadded; i < padded; ++i) {
@@ -54,7 +56,7 @@ std::optional<MessageView> RunReader::next() {
   at += header.subject_length;
   MessageView message;
   message.subject = subject_;
-  message.received = UnixNanos(header_.base_time_ns + header.time_delta_ns);
+  message.received = UnixNanos(received);
   message.key = rest.subspan(at, header.key_length);
   at += header.key_length;
   message.headers = rest.subspan(at, header.headers_length);

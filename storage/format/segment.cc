@@ -73,11 +73,15 @@ Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
     return bad_index("bytes behind its entries are not zero");
   }
   SegmentIndex index;
-  index.blocks.resize(footer.block_count);
-  index.partitions.resize(footer.partition_count);
-  const std::size_t blocks = footer.block_count * sizeof(IndexEntry);
-  std::memcpy(index.blocks.data(), bytes.data(), blocks);
-  std::memcpy(index.partitions.data(), bytes.data() + blocks, entries - blocks);
+  index.blocks.reserve(footer.block_count);
+  index.partitions.reserve(footer.partition_count);
+  std::size_t at = 0;
+  for (std::uint32_t i = 0; i < footer.block_count; ++i, at += sizeof(IndexEntry)) {
+    index.blocks.push_back(load<IndexEntry>(bytes, at));
+  }
+  for (std::uint32_t i = 0; i < footer.partition_count; ++i, at += sizeof(PartitionEntry)) {
+    index.partitions.push_back(load<PartitionEntry>(bytes, at));
+  }
   if (!blocks_in_order(index.blocks, footer.index_position)) return bad_index("blocks out of order");
   for (const PartitionEntry& partition : index.partitions) {
     const bool none = partition.first_offset == partition.next_offset;

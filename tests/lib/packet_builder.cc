@@ -63,8 +63,12 @@ void seal(Layer& layer, const IpAddress& source, const IpAddress& destination) {
 }
 
 Layer icmp_layer(std::uint8_t protocol, const IcmpFields& fields, const Bytes& rest) {
-  Layer layer{.bytes = {}, .protocol = protocol, .upper_protocol = protocol,
-              .upper_at = 0, .checksum_at = {}, .pseudo_header = protocol == kIcmpv6};
+  Layer layer{.bytes = {},
+              .protocol = protocol,
+              .upper_protocol = protocol,
+              .upper_at = 0,
+              .checksum_at = {},
+              .pseudo_header = protocol == kIcmpv6};
   put8(layer.bytes, fields.type);
   put8(layer.bytes, fields.code);
   put16(layer.bytes, fields.checksum.value_or(0));
@@ -111,8 +115,12 @@ EthernetAddress ethernet_address(std::string_view text) {
 }
 
 Layer udp(const UdpFields& fields, std::string_view payload) {
-  Layer layer{.bytes = {}, .protocol = kUdp, .upper_protocol = kUdp,
-              .upper_at = 0, .checksum_at = {}, .pseudo_header = true};
+  Layer layer{.bytes = {},
+              .protocol = kUdp,
+              .upper_protocol = kUdp,
+              .upper_at = 0,
+              .checksum_at = {},
+              .pseudo_header = true};
   put16(layer.bytes, fields.source_port);
   put16(layer.bytes, fields.destination_port);
   put16(layer.bytes, fields.length.value_or(static_cast<std::uint16_t>(8 + payload.size())));
@@ -139,8 +147,12 @@ Bytes source_link_option(std::string_view address) {
 }
 
 Layer raw(std::uint8_t protocol, Bytes bytes) {
-  return {.bytes = std::move(bytes), .protocol = protocol, .upper_protocol = protocol,
-          .upper_at = 0, .checksum_at = {}, .pseudo_header = true};
+  return {.bytes = std::move(bytes),
+          .protocol = protocol,
+          .upper_protocol = protocol,
+          .upper_at = 0,
+          .checksum_at = {},
+          .pseudo_header = true};
 }
 
 Layer extension(std::uint8_t kind, const Bytes& data, Layer inner) {
@@ -169,7 +181,8 @@ Network ipv4(const Ipv4Fields& fields, Layer inner) {
   seal(inner, ip(fields.source), ip(fields.destination));
   const std::size_t header_bytes = 20 + fields.options.size();
   Bytes bytes;
-  put8(bytes, fields.version_and_words.value_or(static_cast<std::uint8_t>(0x40 + header_bytes / 4)));
+  put8(bytes,
+       fields.version_and_words.value_or(static_cast<std::uint8_t>(0x40 + header_bytes / 4)));
   put8(bytes, 0);
   put16(bytes, fields.total_length.value_or(
                    static_cast<std::uint16_t>(header_bytes + inner.bytes.size())));
@@ -203,7 +216,7 @@ Network arp(const ArpFields& fields) {
   put16(bytes, fields.operation);
   put(bytes, ethernet_address(fields.sender_ethernet));
   put(bytes, address_bytes(ip(fields.sender)));
-  put(bytes, EthernetAddress{});
+  put(bytes, ethernet_address(fields.target_ethernet));
   put(bytes, address_bytes(ip(fields.target)));
   return {0x0806, bytes};
 }
@@ -244,10 +257,11 @@ std::vector<Bytes> fragments_v6(const Ipv6Fields& fields, Layer inner, std::size
     const std::size_t length = std::min(piece, inner.bytes.size() - at);
     const auto from = inner.bytes.begin() + static_cast<std::ptrdiff_t>(at);
     frames.push_back(ethernet(
-        {}, ipv6(fields, fragment_header(
-                             static_cast<std::uint16_t>(at), at + length < inner.bytes.size(),
-                             identification,
-                             raw(inner.protocol, {from, from + static_cast<std::ptrdiff_t>(length)})))));
+        {},
+        ipv6(fields,
+             fragment_header(
+                 static_cast<std::uint16_t>(at), at + length < inner.bytes.size(), identification,
+                 raw(inner.protocol, {from, from + static_cast<std::ptrdiff_t>(length)})))));
   }
   return frames;
 }

@@ -59,7 +59,8 @@ struct IcmpFields {
 [[nodiscard]] Bytes source_link_option(std::string_view address);
 [[nodiscard]] Layer raw(std::uint8_t protocol, Bytes bytes);
 
-// An IPv6 extension header of any kind but fragment; `data` is what follows its two length octets, of 8n + 6 bytes.
+// An IPv6 extension header of any kind but fragment; `data` is what follows its two length octets,
+// of 8n + 6 bytes.
 [[nodiscard]] Layer extension(std::uint8_t kind, const Bytes& data, Layer inner);
 [[nodiscard]] Layer hop_by_hop(Layer inner);  // padding only
 [[nodiscard]] Layer fragment_header(std::uint16_t offset, bool more, std::uint32_t identification,
@@ -98,6 +99,7 @@ struct ArpFields {
   std::uint16_t operation = 1;
   std::string_view sender_ethernet = kPeerEthernet;
   std::string_view sender = "10.0.0.9";
+  std::string_view target_ethernet = "00:00:00:00:00:00";
   std::string_view target = "10.0.0.2";
   std::array<std::uint8_t, 6> types{0, 1, 8, 0, 6, 4};
 };
@@ -113,9 +115,10 @@ struct EthernetFields {
 };
 [[nodiscard]] Bytes ethernet(const EthernetFields& fields, const Network& network);
 
-// The fragments of a datagram in order, each with up to `piece` bytes (a multiple of eight) of what IP carries.
+// The fragments of a datagram in order, each with up to `piece` bytes (a multiple of eight) of what
+// IP carries.
 [[nodiscard]] std::vector<Bytes> fragments_v4(Ipv4Fields fields, Layer inner, std::size_t piece);
-[[nodiscard]] std::vector<Bytes> fragments_v6(const Ipv6Fields& fields, Layer inner, std::size_t piece,
-                                              std::uint32_t identification = 1);
+[[nodiscard]] std::vector<Bytes> fragments_v6(const Ipv6Fields& fields, Layer inner,
+                                              std::size_t piece, std::uint32_t identification = 1);
 
 }  // namespace penstock::test

@@ -1,11 +1,12 @@
 #include "tests/lib/packet_pool.h"
 
-#include <rte_errno.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <memory>
+
+#include <rte_errno.h>
 
 #include "base/check.h"
 

@@ -1,11 +1,11 @@
 // Packet buffers for tests. EAL must run.
 #pragma once
 
-#include <rte_mbuf.h>
-
 #include <cstdint>
 #include <span>
 #include <string>
+
+#include <rte_mbuf.h>
 
 #include "tests/lib/packet_builder.h"
 
@@ -21,7 +21,8 @@ class PacketPool {
   // In one buffer.
   [[nodiscard]] rte_mbuf* packet(std::span<const std::byte> bytes);
   // In a chain of buffers, a new one at each cut (offsets in rising order).
-  [[nodiscard]] rte_mbuf* chained(std::span<const std::byte> bytes, std::span<const std::size_t> cuts);
+  [[nodiscard]] rte_mbuf* chained(std::span<const std::byte> bytes,
+                                  std::span<const std::size_t> cuts);
   // In memory of its own of exactly this size, so that AddressSanitizer sees a read past the end.
   [[nodiscard]] rte_mbuf* exact(std::span<const std::byte> bytes);
 
