@@ -45,7 +45,7 @@ bool Keeper::step() {
   bool worked = false;
   for (auto& [number, log] : logs_) {
     worked |= handle_events(log);
-    worked |= retire_by_rule(log);
+    worked |= retire_by_rule(number, log);
   }
   for (auto& [number, log] : logs_) {
     if (prepare_one(number, log)) return true;
@@ -96,7 +96,8 @@ bool Keeper::can_retire(const Log& log) {
   return closed > (log.segments.front().closed ? 1 : 0);
 }
 
-bool Keeper::retire_by_rule(Log& log) {
+bool Keeper::retire_by_rule(LogNumber number, Log& log) {
+  if (clock_.monotonic_now() < retry_at_) return false;
   const Retention& rule = options_.retention;
   bool retired = false;
   while (can_retire(log)) {
@@ -107,17 +108,25 @@ bool Keeper::retire_by_rule(Log& log) {
     const bool too_old = rule.max_age_ns != 0 && oldest.closed &&
                          clock_.unix_now().value - oldest.footer.last_received_ns > rule.max_age_ns;
     if (!too_many && !too_old) break;
-    retire_oldest(log);
+    if (auto done = retire_oldest(number, log); !done) {
+      status_.last_error = done.error().what;
+      retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
+      break;
+    }
     retired = true;
   }
   return retired;
 }
 
-void Keeper::retire_oldest(Log& log) {
+// The header goes first, durably: else a segment could come back with a crash, and without its younger
+// neighbours whose slots were used again.
+Result<> Keeper::retire_oldest(LogNumber number, Log& log) {
   const SlotIndex slot(log.segments.front().header.slot);
+  if (auto done = mark_free(number, slot); !done) return done;
   log.segments.erase(log.segments.begin());
   ++status_.retired_segments;
   release(slot);
+  return {};
 }
 
 void Keeper::release(SlotIndex slot) {
@@ -134,7 +143,7 @@ bool Keeper::rules_allow_retiring() const {
 bool Keeper::prepare_one(LogNumber number, Log& log) {
   if (log.channel == nullptr || log.ready >= options_.ready_slots) return false;
   const bool pausing = clock_.monotonic_now() < retry_at_;
-  auto slot = pausing ? Result<SlotIndex>(fail(Errc::kBusy, status_.last_error)) : free_slot(log);
+  auto slot = pausing ? Result<SlotIndex>(fail(Errc::kBusy, status_.last_error)) : free_slot(number, log);
   if (!slot) {
     status_.last_error = slot.error().what;
     status_.full = log.ready == 0;
@@ -162,7 +171,7 @@ bool Keeper::prepare_one(LogNumber number, Log& log) {
 }
 
 // A slot to prepare: a free one, a new one, or the oldest segment's if the rules let it go.
-Result<SlotIndex> Keeper::free_slot(Log& log) {
+Result<SlotIndex> Keeper::free_slot(LogNumber number, Log& log) {
   VolumeDevice& device = volume_.device();
   const std::uint64_t bytes = volume_.superblock().segment_bytes;
   if (free_.empty()) {
@@ -180,7 +189,9 @@ Result<SlotIndex> Keeper::free_slot(Log& log) {
                   fmt::format("{}: no segment is free: {}; raise capacity, or let retention delete",
                               device.name(), why));
     }
-    retire_oldest(log);
+    if (auto done = retire_oldest(number, log); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
   }
   const SlotIndex slot = free_.back();
   free_.pop_back();
@@ -203,15 +214,9 @@ Result<SlotIndex> Keeper::make_new_slot() {
   return slot;
 }
 
-// Leaves no footer and a free header, durably, before the slot is used again: whatever it held before
-// cannot come back.
-Result<SlotFile> Keeper::make_ready(LogNumber log, SlotIndex slot) {
-  VolumeDevice& device = volume_.device();
+Result<> Keeper::mark_free(LogNumber log, SlotIndex slot) {
   const Superblock& superblock = volume_.superblock();
   const PageBuffer page = allocate_pages(kPageBytes);
-  const std::span bytes(page.get(), kPageBytes);
-  auto done = device.write(slot, superblock.segment_bytes - kPageBytes, bytes);
-  if (!done) return std::unexpected(std::move(done.error()));
   SegmentHeader header{};
   header.volume = superblock.volume;
   header.log = log.value;
@@ -219,8 +224,18 @@ Result<SlotFile> Keeper::make_ready(LogNumber log, SlotIndex slot) {
   header.state = SlotState::kFree;
   header.segment_bytes = superblock.segment_bytes;
   header.created_ns = clock_.unix_now().value;
-  encode_segment_header(bytes, header);
-  done = device.write(slot, 0, bytes);
+  encode_segment_header({page.get(), kPageBytes}, header);
+  return volume_.device().write(slot, 0, {page.get(), kPageBytes});
+}
+
+// Leaves no footer and a free header, durably, before the slot is used again: whatever it held before
+// cannot come back.
+Result<SlotFile> Keeper::make_ready(LogNumber log, SlotIndex slot) {
+  VolumeDevice& device = volume_.device();
+  const PageBuffer page = allocate_pages(kPageBytes);
+  auto done = device.write(slot, volume_.superblock().segment_bytes - kPageBytes,
+                           {page.get(), kPageBytes});
+  if (done) done = mark_free(log, slot);
   if (!done) return std::unexpected(std::move(done.error()));
   return device.open_slot(slot);
 }

@@ -72,12 +72,13 @@ class Keeper {
   bool handle_events(Log& log);
   [[nodiscard]] static bool can_retire(const Log& log);
   [[nodiscard]] bool rules_allow_retiring() const;
-  bool retire_by_rule(Log& log);
-  void retire_oldest(Log& log);
+  bool retire_by_rule(LogNumber number, Log& log);
+  [[nodiscard]] Result<> retire_oldest(LogNumber number, Log& log);
   void release(SlotIndex slot);
   bool prepare_one(LogNumber number, Log& log);
-  [[nodiscard]] Result<SlotIndex> free_slot(Log& log);
+  [[nodiscard]] Result<SlotIndex> free_slot(LogNumber number, Log& log);
   [[nodiscard]] Result<SlotIndex> make_new_slot();
+  [[nodiscard]] Result<> mark_free(LogNumber log, SlotIndex slot);
   [[nodiscard]] Result<SlotFile> make_ready(LogNumber log, SlotIndex slot);
 
   Volume& volume_;

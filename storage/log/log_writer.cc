@@ -48,7 +48,8 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
   // A new ring has room for the first file; without it the segment stays open and a fresh one is begun.
   if (!index) return;
   current_ = &segment_a_;
-  current_->resume(open.header, open.file, {*index, open.file.base}, open.position, open.index);
+  current_->resume(open.header, open.file, {*index, open.file.base}, open.position, open.index,
+                    open.payload_bytes);
   watermarks_.segment = SegmentSequence(open.header.sequence);
   watermarks_.slot = SlotIndex(open.header.slot);
   watermarks_.generation = Generation(open.header.generation);
@@ -247,6 +248,7 @@ bool LogWriter::begin_segment() {
 // The current segment is full. False: the one before it is not closed yet.
 bool LogWriter::retire_current() {
   if (retiring_ != nullptr) return false;
+  current_->end();
   retiring_ = current_;
   retiring_end_ = placed_;
   retiring_crc_ = placed_crc_;

@@ -57,6 +57,7 @@ struct LogStart {
     SlotFile file;           // to be opened by who starts the log
     std::uint32_t position;  // pages: behind its last good block
     SegmentIndex index;      // of its blocks so far; partitions: only those that it holds
+    std::uint64_t payload_bytes;  // of its messages, each once
   };
   std::optional<OpenSegment> open;
 };

@@ -47,11 +47,13 @@ void SegmentWriter::begin(const SegmentHeader& header, const SlotFile& slot, IoF
 }
 
 void SegmentWriter::resume(const SegmentHeader& header, const SlotFile& slot, IoFile file,
-                           std::uint32_t position, const SegmentIndex& index) {
+                           std::uint32_t position, const SegmentIndex& index,
+                           std::uint64_t payload_bytes) {
   begin(header, slot, file);
   position_ = position;
   blocks_.insert(blocks_.end(), index.blocks.begin(), index.blocks.end());
   for (const IndexEntry& block : index.blocks) messages_ += block.message_count;
+  payload_bytes_ = payload_bytes;
   for (Partition& partition : captures_.all()) {
     const auto found =
         std::ranges::find(index.partitions, partition.stream.value, &PartitionEntry::stream);
@@ -60,7 +62,6 @@ void SegmentWriter::resume(const SegmentHeader& header, const SlotFile& slot, Io
     partition.payload_bytes = found->payload_bytes;
     partition.first_block = found->first_block;
     partition.last_block = found->last_block;
-    payload_bytes_ += found->payload_bytes;
   }
 }
 
@@ -105,19 +106,18 @@ void SegmentWriter::index_runs(const Block& block, std::uint32_t number) {
   }
 }
 
-std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNanos now) {
-  const std::uint64_t begin = close_offset();
-  const std::size_t bytes = segment_bytes_ - begin;
+void SegmentWriter::end() {
+  const std::size_t bytes = segment_bytes_ - close_offset();
   CHECK_LE(bytes, close_bytes_);
   const std::span buffer(close_buffer_.get(), bytes);
   std::ranges::fill(buffer, std::byte{0});
   std::memcpy(buffer.data(), blocks_.data(), blocks_.size() * sizeof(IndexEntry));
   std::size_t at = blocks_.size() * sizeof(IndexEntry);
-  std::uint32_t partitions = 0;
+  partition_entries_ = 0;
   for (const Partition& partition : captures_.all()) {
     // Nothing of it was ever placed: it may be newer than the last has_room(), and says nothing.
     if (partition.placed_offset == Offset(0)) continue;
-    ++partitions;
+    ++partition_entries_;
     store(buffer, at,
           PartitionEntry{.stream = partition.stream.value,
                          .first_offset = partition.first_offset.value,
@@ -127,6 +127,10 @@ std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNano
                          .last_block = partition.last_block});
     at += sizeof(PartitionEntry);
   }
+}
+
+std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNanos now) {
+  const std::span buffer(close_buffer_.get(), segment_bytes_ - close_offset());
   footer_ = {};
   footer_.volume = header_.volume;
   footer_.log = header_.log;
@@ -136,9 +140,9 @@ std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNano
   footer_.base_sequence = header_.base_sequence;
   footer_.segment_bytes = segment_bytes_;
   footer_.index_position = position_;
-  footer_.index_crc = crc32c(buffer.first(bytes - kPageBytes));
+  footer_.index_crc = crc32c(buffer.first(buffer.size() - kPageBytes));
   footer_.block_count = static_cast<std::uint32_t>(blocks_.size());
-  footer_.partition_count = partitions;
+  footer_.partition_count = partition_entries_;
   footer_.last_crc = last_crc;
   footer_.message_count = messages_;
   footer_.payload_bytes = payload_bytes_;

@@ -18,7 +18,7 @@ class SegmentWriter {
   void begin(const SegmentHeader& header, const SlotFile& slot, IoFile file);
   // Goes on with a segment that an earlier process left open.
   void resume(const SegmentHeader& header, const SlotFile& slot, IoFile file, std::uint32_t position,
-              const SegmentIndex& index);
+              const SegmentIndex& index, std::uint64_t payload_bytes);
 
   [[nodiscard]] const SegmentHeader& header() const { return header_; }
   [[nodiscard]] const SlotFile& slot() const { return slot_; }
@@ -36,7 +36,9 @@ class SegmentWriter {
   std::uint64_t place(Block& block, BlockSequence sequence, BlockSequence durable,
                       std::uint32_t previous_crc);
 
-  // Lays out everything behind the last block: index, zeros, footer. Written at close_offset().
+  // No block follows. Lays out the index, while the partitions are still as this segment leaves them.
+  void end();
+  // After end(): everything behind the last block, index, zeros and footer. Written at close_offset().
   [[nodiscard]] std::span<const std::byte> close(std::uint32_t last_crc, UnixNanos now);
   [[nodiscard]] std::uint64_t close_offset() const {
     return std::uint64_t{position_} * kPageBytes;
@@ -58,6 +60,7 @@ class SegmentWriter {
   IoFile file_;
   std::uint32_t position_ = 0;
   std::vector<IndexEntry> blocks_;
+  std::uint32_t partition_entries_ = 0;  // in the index
   std::uint64_t messages_ = 0;
   std::uint64_t payload_bytes_ = 0;
 };

@@ -26,8 +26,9 @@ struct Gap {
   std::string what;  // one line for people
 };
 
-// Follows the offsets of a stream. Something is missing as soon as it is noted; how much, the next message
-// tells. At the end of the log a gap is told with its extent unknown, and once more when it is known.
+// Follows the offsets of a stream. Something is missing as soon as it is noted; how much, the next
+// message tells. At the end of the log a gap is told with its extent unknown, and once more when it
+// is known.
 class GapTracker {
  public:
   explicit GapTracker(LogNumber log) : log_(log) {}

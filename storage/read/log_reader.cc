@@ -104,7 +104,7 @@ Result<bool> LogReader::next_block() {
     if (!newer) return std::unexpected(std::move(newer.error()));
     if (current_ < list_.size()) return true;
     gaps_.note(GapKind::kLost,
-             fmt::format("log {}: the segment of block {} is missing", log_, wanted_));
+               fmt::format("log {}: the segment of block {} is missing", log_, wanted_));
     wanted_ = end_.durable;
     return true;
   }
@@ -113,6 +113,8 @@ Result<bool> LogReader::next_block() {
     done = leave();
   } else {
     done = scan_ ? read_block() : enter();
+    // The slot was removed.
+    if (!done && done.error().code == Errc::kNotFound) done = go_on_behind_trimmed();
   }
   if (!done) return std::unexpected(std::move(done.error()));
   return true;
@@ -152,7 +154,7 @@ void LogReader::take(const SegmentScan::Found& found) {
   const BlockSequence sequence(found.header.sequence);
   if (sequence > at_) {
     gaps_.note(GapKind::kCorrupt,
-             fmt::format("log {}: blocks {} to {} are damaged", log_, at_, sequence.value - 1));
+               fmt::format("log {}: blocks {} to {} are damaged", log_, at_, sequence.value - 1));
   }
   at_ = sequence + 1;
   crc_ = found.header.crc;
@@ -193,10 +195,10 @@ void LogReader::pass_bad_block() {
   const bool missing = blank && current_ + 1 < list_.size() &&
                        list_[current_ + 1].header.sequence > header.sequence + 1;
   gaps_.note(missing ? GapKind::kLost : GapKind::kCorrupt,
-           fmt::format("log {}: block {} in slot {} at byte {}: {}", log_, at_, header.slot,
-                       std::uint64_t{bad} * kPageBytes,
-                       scan_->fault() == BlockFault::kNone ? "does not follow the block before it"
-                                                           : to_string(scan_->fault())));
+             fmt::format("log {}: block {} in slot {} at byte {}: {}", log_, at_, header.slot,
+                         std::uint64_t{bad} * kPageBytes,
+                         scan_->fault() == BlockFault::kNone ? "does not follow the block before it"
+                                                             : to_string(scan_->fault())));
   const std::uint64_t number = at_.value - header.base_sequence;
   ++at_;
   wanted_ = std::max(wanted_, at_);
@@ -244,8 +246,8 @@ Result<> LogReader::go_on_behind_trimmed() {
   current_ = 0;
   while (current_ < list_.size() && list_.end(current_) <= wanted_) ++current_;
   if (current_ < list_.size()) wanted_ = std::max(wanted_, list_.begin(current_));
-  gaps_.note(GapKind::kTrimmed, fmt::format("log {}: blocks {} to {} were trimmed by retention", log_,
-                                          wanted, wanted_.value - 1));
+  gaps_.note(GapKind::kTrimmed, fmt::format("log {}: blocks {} to {} were trimmed by retention",
+                                            log_, wanted, wanted_.value - 1));
   return {};
 }
 
@@ -258,8 +260,8 @@ Result<> LogReader::enter() {
   if (base > wanted_) {
     const bool trimmed = current_ == 0 || header.sequence - 1 < list_.oldest_kept().value;
     gaps_.note(trimmed ? GapKind::kTrimmed : GapKind::kLost,
-             fmt::format("log {}: blocks {} to {} are {}", log_, wanted_, base.value - 1,
-                         trimmed ? "trimmed by retention" : "in a segment that is missing"));
+               fmt::format("log {}: blocks {} to {} are {}", log_, wanted_, base.value - 1,
+                           trimmed ? "trimmed by retention" : "in a segment that is missing"));
     wanted_ = base;
   }
   scan_.emplace(volume_.device(), header, footer_page(header));

@@ -1,9 +1,9 @@
 #include "storage/recover/log_recovery.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <ranges>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "storage/recover/segment_scan.h"
@@ -27,10 +27,12 @@ class LogRecovery {
   void report_missing();
   Result<> start_behind(const KeptSegment& closed);
   Result<> scan(std::size_t number);
-  // Whether a block behind `scan`'s position, in this segment or a later one, says that `sequence` was
-  // durable; `next` gets the next whole block of this segment, if any.
+  // Whether a block behind `scan`'s position, in this segment or a later one, says that `sequence`
+  // was durable; `next` gets the next whole block of this segment, if any.
   Result<bool> proven_durable(SegmentScan& scan, std::size_t number, std::uint64_t sequence,
                               std::optional<std::uint32_t>& next);
+  [[nodiscard]] std::uint64_t limit_of(std::size_t number) const;
+  void skip_rest(std::size_t number, std::uint64_t limit);
   void take_block(const SegmentScan::Found& found, std::uint32_t number);
   void finish(const KeptSegment& last);
 
@@ -73,8 +75,9 @@ Result<RecoveredLog> LogRecovery::run() {
   return std::move(log_);
 }
 
-// A later segment that begins with the same block or an earlier one has all that this one was to hold: its
-// slot was given up after a failed write or a crash, and is free whatever its header still says.
+// A later segment that begins with the same block or an earlier one has all that this one was to
+// hold: its slot was given up after a failed write or a crash, and is free whatever its header
+// still says.
 void LogRecovery::drop_void() {
   std::uint64_t begin = ~std::uint64_t{0};
   std::vector<KeptSegment> kept;
@@ -95,14 +98,13 @@ void LogRecovery::report_missing() {
     const SegmentHeader& before = segments_[i - 1].header;
     const SegmentHeader& header = segments_[i].header;
     // Segments between two others vanish only when they were void; then the blocks still join.
-    const bool joined = !segments_[i - 1].closed ||
-                        before.base_sequence + segments_[i - 1].footer.block_count >=
-                            header.base_sequence;
+    const bool joined =
+        !segments_[i - 1].closed ||
+        before.base_sequence + segments_[i - 1].footer.block_count >= header.base_sequence;
     if (header.sequence == before.sequence + 1 || joined) continue;
-    volume_.findings.push_back(
-        {Finding::Kind::kMissingSegment, SlotIndex(header.slot), 0, 0,
-         fmt::format("log {}: segments {} to {} are missing", header.log, before.sequence + 1,
-                     header.sequence - 1)});
+    volume_.findings.push_back({Finding::Kind::kMissingSegment, SlotIndex(header.slot), 0, 0,
+                                fmt::format("log {}: segments {} to {} are missing", header.log,
+                                            before.sequence + 1, header.sequence - 1)});
   }
 }
 
@@ -120,9 +122,8 @@ Result<> LogRecovery::start_behind(const KeptSegment& closed) {
   if (!index) {
     volume_.findings.push_back({Finding::Kind::kCorruptFooter, SlotIndex(footer.slot), begin, bytes,
                                 index.error().what + "; the segment's blocks are read instead"});
-    const auto number = std::ranges::find(segments_, footer.sequence, [](const KeptSegment& s) {
-      return s.header.sequence;
-    });
+    const auto number = std::ranges::find(segments_, footer.sequence,
+                                          [](const KeptSegment& s) { return s.header.sequence; });
     log_.start.next_sequence = BlockSequence(footer.base_sequence);
     log_.start.last_crc = closed.header.previous_crc;
     return scan(static_cast<std::size_t>(number - segments_.begin()));
@@ -148,7 +149,8 @@ void LogRecovery::take_block(const SegmentScan::Found& found, std::uint32_t numb
     payload_bytes_ += payload;
     for (std::size_t i = 0; i < run.header().capture_count; ++i) {
       const Capture capture = run.capture(i);
-      const auto [at, fresh] = index_of_stream_.try_emplace(capture.stream, index_.partitions.size());
+      const auto [at, fresh] =
+          index_of_stream_.try_emplace(capture.stream, index_.partitions.size());
       if (fresh) {
         index_.partitions.push_back({.stream = capture.stream,
                                      .first_offset = capture.base_offset,
@@ -169,7 +171,7 @@ void LogRecovery::take_block(const SegmentScan::Found& found, std::uint32_t numb
 Result<bool> LogRecovery::proven_durable(SegmentScan& scan, std::size_t number,
                                          std::uint64_t sequence,
                                          std::optional<std::uint32_t>& next) {
-  bool proven = false;
+  bool proven = segments_[number].closed;  // a footer vouches for all its blocks
   for (std::uint32_t from = scan.position() + 1;;) {
     auto found = scan.search(from);
     if (!found) return std::unexpected(std::move(found.error()));
@@ -180,21 +182,36 @@ Result<bool> LogRecovery::proven_durable(SegmentScan& scan, std::size_t number,
     from = (*found)->position + 1;
   }
   for (std::size_t later = number + 1; later < segments_.size() && !proven; ++later) {
-    SegmentScan other(device_, segments_[later].header);
-    auto found = other.search(1);
-    if (!found) return std::unexpected(std::move(found.error()));
-    proven = *found && (*found)->header.durable_sequence > sequence &&
-             segments_[later].header.base_sequence > sequence;
+    const SegmentHeader& header = segments_[later].header;
+    if (header.base_sequence <= sequence) continue;
+    SegmentScan other(device_, header, footer_page(header));
+    // Its first blocks may have been sealed before the one in question was durable.
+    for (std::uint32_t from = 1; !proven;) {
+      auto found = other.search(from);
+      if (!found) return std::unexpected(std::move(found.error()));
+      if (!*found) break;
+      proven = (*found)->header.durable_sequence > sequence;
+      from = (*found)->position + 1;
+    }
   }
   return proven;
 }
 
+// Blocks of the segment come before this one. Those that the next segment has again, because a
+// write failed here, are void.
+std::uint64_t LogRecovery::limit_of(std::size_t number) const {
+  std::uint64_t limit = ~std::uint64_t{0};
+  if (number + 1 < segments_.size()) limit = segments_[number + 1].header.base_sequence;
+  if (segments_[number].closed) {
+    const SegmentFooter& footer = segments_[number].footer;
+    limit = std::min(limit, footer.base_sequence + footer.block_count);
+  }
+  return limit;
+}
+
 Result<> LogRecovery::scan(std::size_t number) {
   const SegmentHeader& header = segments_[number].header;
-  // Blocks that the next segment has again, because a write failed here, are void.
-  const std::uint64_t limit = number + 1 < segments_.size()
-                                  ? segments_[number + 1].header.base_sequence
-                                  : ~std::uint64_t{0};
+  const std::uint64_t limit = limit_of(number);
   // Only what a power cut cannot take away any more may be taken for what the log holds.
   if (auto synced = device_.sync(SlotIndex(header.slot)); !synced) return synced;
   index_ = {};
@@ -217,10 +234,10 @@ Result<> LogRecovery::scan(std::size_t number) {
       continue;
     }
     const std::uint32_t bad = scan.position();
-    const bool blank = scan.fault() == BlockFault::kNeverWritten ||
-                       scan.fault() == BlockFault::kWrongGeneration;
-    const std::string_view why = *found ? "does not follow the block before it"
-                                        : to_string(scan.fault());
+    const bool blank =
+        scan.fault() == BlockFault::kNeverWritten || scan.fault() == BlockFault::kWrongGeneration;
+    const std::string_view why =
+        *found ? "does not follow the block before it" : to_string(scan.fault());
     std::optional<std::uint32_t> next;
     auto proven = proven_durable(scan, number, expected, next);
     if (!proven) return std::unexpected(std::move(proven.error()));
@@ -236,17 +253,34 @@ Result<> LogRecovery::scan(std::size_t number) {
     }
     whole_ = false;
     const std::uint32_t end = next.value_or(footer_page(header));
-    volume_.findings.push_back(
-        {Finding::Kind::kCorruptBlock, SlotIndex(header.slot), std::uint64_t{bad} * kPageBytes,
-         std::uint64_t{end - bad} * kPageBytes,
-         fmt::format("log {}: block {} was durable and is damaged: {}", header.log, expected, why)});
-    if (!next) break;
+    volume_.findings.push_back({Finding::Kind::kCorruptBlock, SlotIndex(header.slot),
+                                std::uint64_t{bad} * kPageBytes,
+                                std::uint64_t{end - bad} * kPageBytes,
+                                fmt::format("log {}: block {} was durable and is damaged: {}",
+                                            header.log, expected, why)});
+    if (!next) {
+      skip_rest(number, limit);
+      break;
+    }
     scan.go_to(*next);
     joined = false;
   }
   position_ = scan.position();
   volume_.bytes_read += scan.bytes_read();
   return {};
+}
+
+// Nothing good follows in this segment: the log goes on with the next one, or behind a closed one.
+void LogRecovery::skip_rest(std::size_t number, std::uint64_t limit) {
+  const KeptSegment& segment = segments_[number];
+  if (segment.closed) {
+    log_.start.last_crc = segment.footer.last_crc;
+  } else if (number + 1 < segments_.size()) {
+    log_.start.last_crc = segments_[number + 1].header.previous_crc;
+  } else {
+    return;
+  }
+  log_.start.next_sequence = std::max(log_.start.next_sequence, BlockSequence(limit));
 }
 
 void LogRecovery::finish(const KeptSegment& last) {
@@ -268,8 +302,8 @@ void LogRecovery::finish(const KeptSegment& last) {
                 .position = position_};
     // One with a hole is left as it is: its index could not say where its blocks are.
     if (whole_) {
-      log_.start.open = LogStart::OpenSegment{last.header, {}, position_, std::move(index_),
-                                                  payload_bytes_};
+      log_.start.open =
+          LogStart::OpenSegment{last.header, {}, position_, std::move(index_), payload_bytes_};
     }
   }
   log_.segments = std::move(segments_);

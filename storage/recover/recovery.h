@@ -1,11 +1,12 @@
 // Finding out what a volume holds: after an orderly end, after kill -9, after a power cut.
 //
-// Closed segments are known by header and footer alone; only segments without a footer are read, so the
-// time depends on what was open, not on what is stored. Nothing is written.
+// Closed segments are known by header and footer alone; only segments without a footer are read, so
+// the time depends on what was open, not on what is stored. Nothing is written.
 //
 //   - a segment ends where the next one of its log begins (SegmentHeader::base_sequence)
 //   - the log ends at the first bad block that no later block proves durable: a torn tail, cut off
-//   - a bad block that a later block of the log proves durable is corruption: a finding, never skipped
+//   - a bad block that a later block of the log proves durable is corruption: a finding, never
+//   skipped
 //     in silence, never taken for the end
 #pragma once
 
@@ -23,15 +24,15 @@ inline constexpr SlotIndex kVolumeHead{~std::uint32_t{0}};
 
 struct Finding {
   enum class Kind : std::uint8_t {
-    kTornTail,         // unproven blocks at a log's end, cut off: expected after a crash
-    kCorruptBlock,     // a durable block is damaged
-    kCorruptHeader,    // a slot's header is unreadable
-    kCorruptFooter,    // a footer or index is damaged; blocks are read instead
-    kMissingSegment,   // a sequence number between two present ones is absent
-    kUnusedNotBlank,   // bytes that nothing was ever written to are not zero
-    kWrongCatalogue,   // a copy of the catalogue is damaged, or a stream has no name
-    kWrongIndex,       // an index or footer does not say what the blocks say
-    kWrongOffsets,     // a partition's offsets do not count up by one
+    kTornTail,        // unproven blocks at a log's end, cut off: expected after a crash
+    kCorruptBlock,    // a durable block is damaged
+    kCorruptHeader,   // a slot's header is unreadable
+    kCorruptFooter,   // a footer or index is damaged; blocks are read instead
+    kMissingSegment,  // a sequence number between two present ones is absent
+    kUnusedNotBlank,  // bytes that nothing was ever written to are not zero
+    kWrongCatalogue,  // a copy of the catalogue is damaged, or a stream has no name
+    kWrongIndex,      // an index or footer does not say what the blocks say
+    kWrongOffsets,    // a partition's offsets do not count up by one
     kCorruptSuperblock,
   };
   Kind kind;

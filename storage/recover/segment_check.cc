@@ -26,6 +26,10 @@ class SegmentChecker {
  private:
   enum class FooterState : std::uint8_t { kNone, kWhole, kDamaged };
 
+  [[nodiscard]] std::span<std::byte> page() { return {page_.get(), kPageBytes}; }
+  Result<> read_page(std::uint32_t number) {
+    return device_.read(slot_, std::uint64_t{number} * kPageBytes, page());
+  }
   Result<> check_never_used();
   Result<> check_free();
   Result<> check_used();
@@ -52,6 +56,7 @@ class SegmentChecker {
   const SegmentContext& context_;
   OffsetTrack& offsets_;
   std::uint32_t footer_page_;
+  PageBuffer page_ = allocate_pages(kPageBytes);
   SegmentCheck result_;
 
   SegmentHeader header_{};
@@ -68,12 +73,8 @@ void SegmentChecker::find(Finding::Kind kind, std::uint32_t from, std::uint32_t 
 }
 
 Result<SegmentCheck> SegmentChecker::run() {
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  if (auto read = device_.read(slot_, 0, page); !read) {
-    return std::unexpected(std::move(read.error()));
-  }
-  auto header = decode_segment_header(page);
+  if (auto read = read_page(0); !read) return std::unexpected(std::move(read.error()));
+  auto header = decode_segment_header(page());
   header_.volume = superblock_.volume;
   header_.slot = slot_.value;
   Result<> done;
@@ -111,11 +112,8 @@ Result<> SegmentChecker::check_never_used() {
 // Retired, with all that it held but the header, or made ready: without a footer.
 Result<> SegmentChecker::check_free() {
   result_.totals.bytes_checked = 2 * kPageBytes;
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  auto read = device_.read(slot_, std::uint64_t{footer_page_} * kPageBytes, page);
-  if (!read) return read;
-  const auto footer = decode_segment_footer(page);
+  if (auto read = read_page(footer_page_); !read) return read;
+  const auto footer = decode_segment_footer(page());
   if (!footer && footer.error().code != Errc::kNotFound) {
     find(Finding::Kind::kUnusedNotBlank, footer_page_, footer_page_ + 1,
          "a free slot: its last page is neither blank nor an old footer");
@@ -152,11 +150,8 @@ Result<> SegmentChecker::check_used() {
 }
 
 Result<> SegmentChecker::read_footer() {
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  auto read = device_.read(slot_, std::uint64_t{footer_page_} * kPageBytes, page);
-  if (!read) return read;
-  auto footer = decode_segment_footer(page);
+  if (auto read = read_page(footer_page_); !read) return read;
+  const auto footer = decode_segment_footer(page());
   if (!footer) {
     if (footer.error().code == Errc::kNotFound) return {};
     footer_state_ = FooterState::kDamaged;

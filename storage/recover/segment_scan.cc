@@ -6,7 +6,8 @@ namespace penstock {
 namespace {
 
 constexpr std::uint32_t kWindowPages = 2 * kBlockBytesMax / kPageBytes;
-constexpr std::uint32_t kReadPages = 1 * kMiB / kPageBytes;  // one read; more only for a longer block
+constexpr std::uint32_t kReadPages = 1 * kMiB / kPageBytes;  // one read; more only for a longer
+                                                             // block
 
 }  // namespace
 
@@ -36,8 +37,8 @@ Result<std::span<const std::byte>> SegmentScan::window(std::uint32_t position,
     const std::uint32_t to = std::min(wanted, window_begin_ + window_pages_);
     const std::span into(buffer_.get() + std::size_t{window_end_ - window_begin_} * kPageBytes,
                          std::size_t{to - window_end_} * kPageBytes);
-    auto read = device_.read(SlotIndex(segment_.slot),
-                             std::uint64_t{window_end_} * kPageBytes, into);
+    auto read =
+        device_.read(SlotIndex(segment_.slot), std::uint64_t{window_end_} * kPageBytes, into);
     if (!read) return std::unexpected(std::move(read.error()));
     bytes_read_ += into.size();
     window_end_ = to;

@@ -1,4 +1,5 @@
-// Walks the blocks of one segment from its front, checking each against its place and its predecessor.
+// Walks the blocks of one segment from its front, checking each against its place and its
+// predecessor.
 #pragma once
 
 #include <optional>
@@ -17,10 +18,12 @@ class SegmentScan {
     std::span<const std::byte> bytes;  // of the block; valid until the next call
   };
 
-  // Starts at the first block. `end_position`: read no further (pages); 0: to the end of the segment.
+  // Starts at the first block. `end_position`: read no further (pages); 0: to the end of the
+  // segment.
   SegmentScan(VolumeDevice& device, const SegmentHeader& segment, std::uint32_t end_position = 0);
 
-  // The block here if it is whole and in its place; the fault says why not. An error is the device's.
+  // The block here if it is whole and in its place; the fault says why not. An error is the
+  // device's.
   [[nodiscard]] Result<std::optional<Found>> here();
   [[nodiscard]] BlockFault fault() const { return fault_; }
   [[nodiscard]] std::uint32_t position() const { return position_; }

@@ -48,7 +48,8 @@ class IoRing {
   // Takes up to completions.size() finished operations; returns how many. Never waits.
   [[nodiscard]] virtual std::size_t reap(std::span<IoCompletion> completions) = 0;
 
-  // Operations that were submitted and not yet reaped.
+  // Operations that were queued and not yet reaped: their buffers are the ring's. The kernel may take
+  // fewer than submit() offers; the rest stays queued for the next one.
   [[nodiscard]] virtual unsigned in_flight() const = 0;
 };
 

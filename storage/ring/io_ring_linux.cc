@@ -30,7 +30,7 @@ class LinuxRing final : public IoRing {
   bool queue_flush(std::uint64_t token, IoFile file) override;
   void submit() override;
   std::size_t reap(std::span<IoCompletion> completions) override;
-  unsigned in_flight() const override { return in_flight_; }
+  unsigned in_flight() const override { return queued_ + in_flight_; }
 
  private:
   io_uring_sqe* next_entry(std::uint64_t token, IoFile file);

@@ -35,6 +35,7 @@ class DirectoryDevice final : public VolumeDevice {
   Result<> remove_slot(SlotIndex slot) override;
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override;
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override;
+  Result<> sync(SlotIndex slot) override;
   Result<SlotFile> open_slot(SlotIndex slot) override;
   void close_slot(const SlotFile& file) override { ::close(file.fd); }
   Result<DeviceSpace> space() override;
@@ -168,6 +169,13 @@ Result<> DirectoryDevice::write(SlotIndex slot, std::uint64_t offset,
                                 std::span<const std::byte> from) {
   if (auto opened = open_recent(slot); !opened) return opened;
   return recent_.write(offset, from, slot_path(slot));
+}
+
+Result<> DirectoryDevice::sync(SlotIndex slot) {
+  if (!lock_.is_open()) return {};
+  if (auto opened = open_recent(slot); !opened) return opened;
+  if (fdatasync(recent_.fd()) != 0) return fail_errno(errno, "sync " + slot_path(slot));
+  return {};
 }
 
 Result<SlotFile> DirectoryDevice::open_slot(SlotIndex slot) {

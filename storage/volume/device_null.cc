@@ -32,6 +32,7 @@ class NullDevice final : public VolumeDevice {
                  std::span<const std::byte> /*from*/) override {
     return {};
   }
+  Result<> sync(SlotIndex /*slot*/) override { return {}; }
   Result<SlotFile> open_slot(SlotIndex /*slot*/) override { return SlotFile{}; }
   void close_slot(const SlotFile& /*file*/) override {}
   Result<DeviceSpace> space() override { return DeviceSpace{1ULL << 50U, 1ULL << 50U}; }

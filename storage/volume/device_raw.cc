@@ -42,6 +42,7 @@ class RawDevice final : public VolumeDevice {
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override {
     return file_.write(base_of(slot) + offset, from, path_);
   }
+  Result<> sync(SlotIndex slot) override;
   Result<SlotFile> open_slot(SlotIndex slot) override;
   void close_slot(const SlotFile& file) override { File(file.fd); }
   Result<DeviceSpace> space() override;
@@ -111,6 +112,12 @@ Result<> RawDevice::remove_slot(SlotIndex slot) {
   const PageBuffer zeros = allocate_pages(kPageBytes);
   if (auto done = write(slot, 0, {zeros.get(), kPageBytes}); !done) return done;
   slots_.erase(slot);
+  return {};
+}
+
+Result<> RawDevice::sync(SlotIndex /*slot*/) {
+  if (!lock_.is_open()) return {};
+  if (fdatasync(lock_.fd()) != 0) return fail_errno(errno, "sync " + path_);
   return {};
 }
 

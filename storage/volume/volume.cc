@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace penstock {
 namespace {
 
@@ -58,11 +60,19 @@ Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const Volume
                             "Wipe it yourself if it is really free",
                             device->name()));
   }
-  // Both catalogue copies blank, then the superblock: a crash in between leaves a blank volume.
+  // An empty catalogue, so that the first that is not empty may be torn by a crash; then the superblock: a
+  // crash in between leaves a blank volume.
   for (const std::uint64_t position : kCataloguePosition) {
     if (auto written = device->write_head(position, {buffer.get(), kCatalogueBytes}); !written) {
       return std::unexpected(std::move(written.error()));
     }
+  }
+  auto catalogue = encode_catalogue({});
+  if (!catalogue) return std::unexpected(std::move(catalogue.error()));
+  CHECK_EQ(catalogue->size(), std::size_t{kPageBytes});
+  std::ranges::copy(*catalogue, page.begin());
+  if (auto written = device->write_head(kCataloguePosition[0], page); !written) {
+    return std::unexpected(std::move(written.error()));
   }
   Superblock superblock{};
   superblock.volume = id;

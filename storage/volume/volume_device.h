@@ -59,6 +59,11 @@ class VolumeDevice {
   [[nodiscard]] virtual Result<> write(SlotIndex slot, std::uint64_t offset,
                                        std::span<const std::byte> from) = 0;
 
+  // Makes durable what was written to the slot, also by a process that is gone: its last writes may lie
+  // in the drive's cache, readable and lost with the next power cut. Only for who holds the lock; does
+  // nothing for others.
+  [[nodiscard]] virtual Result<> sync(SlotIndex slot) = 0;
+
   // Opens a slot for a ring: O_DIRECT, read-write.
   [[nodiscard]] virtual Result<SlotFile> open_slot(SlotIndex slot) = 0;
   virtual void close_slot(const SlotFile& file) = 0;

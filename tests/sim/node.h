@@ -1,0 +1,103 @@
+// A whole node in one thread: everything between a port's queue and a volume, on simulated parts.
+#pragma once
+
+#include "dataplane/port/port_sim.h"
+#include "dataplane/shard/shard.h"
+#include "storage/log/keeper.h"
+#include "storage/recover/recovery.h"
+#include "storage/ring/io_ring.h"
+#include "tests/sim/oracle.h"
+
+namespace penstock::sim {
+
+struct NodeOptions {
+  std::uint64_t segment_bytes = 1 * kMiB;
+  std::uint32_t block_bytes = 32 * 1024;
+  std::size_t blocks = 8;
+  unsigned queue_depth = 8;
+  std::int64_t linger_ns = 500'000;
+  Durability durability = Durability::kSync;
+  Retention retention;
+  std::uint64_t capacity_bytes = 0;
+  bool observed = true;  // tell the oracle what is reported durable
+};
+
+// What the node stands on; all of it outlives the node.
+struct NodeGround {
+  Clock& clock;
+  Rng& rng;
+  SimQueue& queue;
+  Oracle& oracle;
+  std::string ledger_path;
+};
+
+class Node {
+ public:
+  // Makes the volume where there is none, recovers it where there is one. Fails when the drive
+  // does.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> start(const NodeGround& ground,
+                                                           const NodeOptions& options,
+                                                           std::unique_ptr<VolumeDevice> device,
+                                                           std::unique_ptr<IoRing> ring);
+
+  void step_shard() { shard_->step(); }
+  bool step_keeper();
+  void take_rest() { shard_->take_rest(); }
+  [[nodiscard]] bool step_drain() { return shard_->step_drain(); }
+  void publish() { shard_->publish(); }
+
+  // The books that another process would see balance, and agree with what was reported.
+  void check_books();
+  [[nodiscard]] Keeper& keeper() { return *keeper_; }
+  [[nodiscard]] LogWriter& log() { return *log_; }
+
+ private:
+  Node(const NodeGround& ground, const NodeOptions& options, std::unique_ptr<IoRing> ring);
+  Result<> open_volume(std::unique_ptr<VolumeDevice> device);
+  Result<> start_log();
+  Result<> make_ledger();
+  void make_doors();
+  void make_shard();
+  Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+  template <class T>
+  T& account(std::size_t i) {
+    return ledger_->area(1).account<T>(i);
+  }
+
+  // Hands on to the intake what the oracle has seen.
+  class Observer final : public LogObserver {
+   public:
+    Observer(Oracle* oracle, Intake& intake) : oracle_(oracle), intake_(intake) {}
+    void on_durable(const Block& block) override {
+      if (oracle_ != nullptr) oracle_->reported(block);
+      intake_.on_durable(block);
+    }
+
+   private:
+    Oracle* oracle_;
+    Intake& intake_;
+  };
+
+  NodeGround ground_;
+  NodeOptions options_;
+  PageBuffer memory_;
+  BlockPool pool_;
+  std::unique_ptr<Volume> volume_;
+  RecoveredVolume recovered_;
+  SegmentChannel channel_;
+  std::unique_ptr<Keeper> keeper_;
+  std::unique_ptr<LedgerFile> ledger_;
+  std::unique_ptr<IoRing> ring_;
+  std::unique_ptr<Intake> intake_;
+  std::unique_ptr<Observer> observer_;
+  std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<StreamRouter> router_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  DoorMap map_;
+  std::unique_ptr<Shard> shard_;
+  std::unique_ptr<LedgerReader> reader_;
+  std::uint64_t reported_before_;  // messages, by earlier lives of the node
+  std::uint64_t received_before_;  // packets
+};
+
+}  // namespace penstock::sim
