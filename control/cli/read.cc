@@ -64,6 +64,16 @@ class Printer {
                to_string(gap.kind), gap.what);
   }
 
+  // Damage that may hide whole segments, and so leaves no gap to be told of in its place.
+  void warn(const Source& source) {
+    for (const Finding& finding : source.recovered.findings) {
+      if (finding.kind == Finding::Kind::kTornTail) continue;
+      damaged_ = true;
+      fmt::print(stderr, "penstock: volume {}: slot {}: {}; 'penstock verify' tells more\n",
+                 source.name, finding.slot, finding.what);
+    }
+  }
+
   // False when nobody reads any more.
   bool flush() {
     good_ = good_ && std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) == buffer_.size() &&
@@ -143,6 +153,7 @@ Result<ExitCode> read(const CommandLine& line, const ReadOptions& options) {
   }
   std::signal(SIGINT, [](int) { stop = 1; });
   Printer printer(options, std::move(custom));
+  for (const Source& source : *sources) printer.warn(source);
   return print_all(line, options, *reader, printer);
 }
 

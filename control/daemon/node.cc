@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
+#include "dataplane/port/memif_socket.h"
 
 namespace penstock {
 namespace {
@@ -87,7 +88,10 @@ Result<> Node::start_dpdk(const Placement& placement) {
                      .main_core = config_.dpdk.main_core,
                      .shard_cores = placement.cores,
                      .extra_args = config_.dpdk.extra_args};
-  for (const PortConfig& port : config_.ports) options.devices.push_back(port.device);
+  for (const PortConfig& port : config_.ports) {
+    remove_stale_socket(port.device);
+    options.devices.push_back(port.device);
+  }
   auto started = start_eal(options);
   if (!started) return std::unexpected(std::move(started.error()));
   eal_ = *started;

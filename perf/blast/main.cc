@@ -81,6 +81,7 @@ int blast(const Options& options) {
     }
     penstock::blast::Generator generator(options, std::move(*templates), (*port)->queue(0));
     const Sent sent = generator.run(stop_asked);
+    if (!sent.stuck) std::this_thread::sleep_for(std::chrono::duration<double>(options.linger));
     report(options, sent);
     if (sent.stuck) {
       fmt::print(stderr, "penstock-blast: gave up: the receiver takes no packets any more\n");

@@ -32,6 +32,10 @@ Parsed parse_options(int argc, char** argv) {
   auto* seconds = app.add_option("--seconds", o.seconds, "how long to send");
   app.add_option("--rate", o.rate, "messages a second (0: flat out)");
   app.add_flag("--checksums,!--no-checksums", o.checksums, "UDP checksums (default: on)");
+  app.add_option("--linger", o.linger,
+                 "seconds that the port stays after the last packet: a memif peer loses what it has "
+                 "not taken when the port goes")
+      ->capture_default_str();
   app.add_flag("!--no-wait", o.wait_for_link, "start even if the link is down");
   app.add_option("--core", o.core, "core to send from (default: any)");
   app.add_option("--file-prefix", o.file_prefix, "tells this DPDK process from others")

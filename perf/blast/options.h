@@ -24,6 +24,7 @@ struct Options {
   double rate = 0;                  // messages a second; 0: flat out
   bool checksums = true;            // UDP checksums; false leaves them out, as RFC 768 allows
   bool wait_for_link = true;
+  double linger = 0.5;              // seconds the port stays after the last packet
   int core = -1;
   std::string file_prefix = "penstock-blast";
   std::uint32_t batch = 32;         // packets of a burst

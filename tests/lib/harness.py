@@ -6,17 +6,21 @@ its making, also when the test fails. Nothing sleeps to wait: wait_until() polls
 
 import atexit
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = REPO / os.environ.get("PENSTOCK_BUILD", "build/release")
+CLONE_NEWNET = 0x40000000
 DEADLINE_S = float(os.environ.get("PENSTOCK_TEST_DEADLINE_S", "60"))
 
 
@@ -58,6 +62,28 @@ class Namespace:
     def run(self, *words, **options):
         return run(*self.command(*words), **options)
 
+    def call(self, function):
+        """Calls function() on a thread of its own that has joined the namespace: sockets that it makes
+        belong there."""
+        done = []
+
+        def body():
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(f"/run/netns/{self.name}", "rb") as namespace:
+                if libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            done.append(function())
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        thread.join()
+        if not done:
+            raise AssertionError(f"namespace {self.name}: nothing came of the call")
+        return done[0]
+
+    def udp_socket(self, family=socket.AF_INET):
+        return self.call(lambda: socket.socket(family, socket.SOCK_DGRAM))
+
     def close(self):
         run("ip", "netns", "del", self.name, check=False)
 
@@ -83,14 +109,17 @@ class Host:
         self.undo.callback(made.close)
         return made
 
-    def veth(self, a, a_name, b, b_name, queues=1, mtu=None):
+    def veth(self, a, a_name, b, b_name, queues=1, mtu=None, ipv6=False):
         """A cable between two namespaces; deleted with them."""
         run("ip", "link", "add", a_name, "netns", a.name, "numrxqueues", queues, "numtxqueues", queues,
             "type", "veth", "peer", "name", b_name, "netns", b.name, "numrxqueues", queues,
             "numtxqueues", queues)
         for namespace, name in ((a, a_name), (b, b_name)):
-            # Only what the test sends shall arrive, so that counts are exact.
-            namespace.run("sysctl", "-qw", f"net.ipv6.conf.{name}.disable_ipv6=1", check=False)
+            # Only what the test sends shall arrive, so that counts are exact. The kernel leaves
+            # checksums to hardware, which a veth does not have.
+            if not ipv6:
+                namespace.run("sysctl", "-qw", f"net.ipv6.conf.{name}.disable_ipv6=1", check=False)
+            namespace.run("ethtool", "-K", name, "tx", "off")
             if mtu:
                 namespace.run("ip", "link", "set", name, "mtu", mtu)
             namespace.run("ip", "link", "set", name, "up")
@@ -138,11 +167,12 @@ class Node:
         self.namespace = namespace
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
+        self.wrapper = []  # before the daemon's command: setpriv and its like
         self.config.write_text(
             config.format(folder=self.folder, runtime=self.runtime, name=f"{name}{os.getpid()}"))
 
     def start(self, wait=True):
-        command = [BUILD / "penstockd", "--config", self.config]
+        command = [*self.wrapper, BUILD / "penstockd", "--config", self.config]
         if self.namespace:
             command = self.namespace.command(*command)
         with open(self.log, "ab") as log:
@@ -172,3 +202,24 @@ class Node:
 
     def ledger(self):
         return self.json("ledger", check=False)
+
+    def total(self, key):
+        return self.ledger()["total"][key]["messages"]
+
+    def wait_stored(self, messages):
+        wait_until(lambda: self.total("stored") >= messages,
+                   f"{messages} messages stored; the ledger: {self.total('stored')}",
+                   process=self.process)
+
+    def payloads(self, *options):
+        """What is stored, byte for byte, in the order of its reading."""
+        command = [BUILD / "penstock", "read", "--config", self.config, "-f", "%S:%s,", *options]
+        done = subprocess.run([str(c) for c in command], capture_output=True, check=True,
+                              timeout=DEADLINE_S)
+        payloads, at = [], 0
+        while at < len(done.stdout):
+            colon = done.stdout.index(b":", at)
+            end = colon + 1 + int(done.stdout[at:colon])
+            payloads.append(done.stdout[colon + 1:end])
+            at = end + 1
+        return payloads

@@ -1,0 +1,292 @@
+"""Volumes as a host has them: raw devices, several at once, full, slow, foreign, and taken."""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+from tests.lib.harness import BUILD, Host, Node, run, wait_until
+
+CONFIG = """
+[node]
+name = "{{name}}"
+runtime_dir = "{{runtime}}"
+[dpdk]
+hugepages = "never"
+memory = "64MiB"
+[[port]]
+name = "mem0"
+device = "net_memif0,role=server,socket={{folder}}/memif.sock,socket-abstract=no"
+addresses = ["10.78.0.1/24"]
+[[shard]]
+volume = "main"
+{more_shards}
+[[volume]]
+name = "main"
+path = "{path}"
+segment_bytes = "8MiB"
+memory = "MEMORY"
+{volume}
+[[door]]
+name = "lines"
+kind = "line"
+listen = ["*:5140"]
+"""
+
+
+def config(path="{folder}/volume", volume="", more_shards="", memory="24MiB"):
+    return CONFIG.replace("MEMORY", memory).format(path=path, volume=volume, more_shards=more_shards)
+
+
+def blast(host, node, *options, wait=True):
+    """Sends over memif; with `wait` gives the exact counts."""
+    command = [BUILD / "penstock-blast", "--device",
+               f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no",
+               "--to", "10.78.0.1:5140", "--json", *options]
+    if not wait:
+        return host.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return json.loads(run(*command, timeout=120).stdout)
+
+
+def numbers_of(payloads):
+    return [int(payload[:16], 16) for payload in payloads]
+
+
+class VolumeTest(unittest.TestCase):
+    def setUp(self):
+        self.host = Host("volume")
+        self.addCleanup(self.host.close)
+
+    def loop_device(self, megabytes, block_bytes=4096):
+        image = self.host.folder / "image"
+        with open(image, "wb") as file:
+            file.truncate(megabytes << 20)
+        device = run("losetup", "--find", "--show", "--sector-size", block_bytes, image).stdout.strip()
+        self.host.undo.callback(run, "losetup", "--detach", device, check=False)
+        return device
+
+    def mounted(self, megabytes, kind="ext4"):
+        device = self.loop_device(megabytes)
+        run(f"mkfs.{kind}", "-q", device)
+        folder = self.host.folder / "mounted"
+        folder.mkdir()
+        run("mount", device, folder)
+        self.host.undo.callback(run, "umount", "--lazy", folder, check=False)
+        return folder
+
+    def expect_balanced(self, node):
+        ledger = node.ledger()
+        self.assertTrue(ledger["balanced"], ledger["imbalances"])
+        return ledger
+
+
+class Kinds(VolumeTest):
+    def check(self, text):
+        node = Node(self.host, text).start()
+        sent = blast(self.host, node, "--size", 200, "--count", 50000, "--rate", 200000)
+        node.wait_stored(sent["messages"])
+        self.assertEqual(node.drain(), 0)
+        self.expect_balanced(node)
+        self.assertEqual(numbers_of(node.payloads()), list(range(sent["messages"])))
+        self.assertTrue(node.json("verify")["clean"])
+        return node
+
+    def test_raw_block_device(self):
+        self.check(config(self.loop_device(64)))
+
+    def test_raw_device_with_sectors_of_512_bytes(self):
+        self.check(config(self.loop_device(64, 512)))
+
+    def test_flush_durability(self):
+        self.check(config(volume='durability = "flush"'))
+
+    def test_xfs(self):
+        self.check(config(self.mounted(400, "xfs")))
+
+    def test_two_volumes_and_two_shards(self):
+        node = Node(self.host, config(
+            more_shards='[[shard]]\nvolume = "other"',
+            volume='[[volume]]\nname = "other"\npath = "{folder}/other"\nsegment_bytes = "8MiB"\n'
+                   'memory = "2MiB"'))
+        text = node.config.read_text()
+        node.config.write_text(text.replace('addresses = ["10.78.0.1/24"]',
+                                            'addresses = ["10.78.0.1/24"]\nshards = [1]'))
+        node.start()
+        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 200000)
+        node.wait_stored(sent["messages"])
+        node.drain()
+        volumes = {v["volume"]: v["total"]["messages"] for v in node.json("verify")["volumes"]}
+        self.assertEqual(volumes[str(node.folder / "other")], sent["messages"])
+        self.assertEqual(len(node.payloads()), sent["messages"])
+
+    def test_null_volume_keeps_nothing_and_counts_all(self):
+        node = Node(self.host, config(volume='kind = "null"')).start()
+        sent = blast(self.host, node, "--size", 64, "--count", 100000)
+        node.wait_stored(sent["messages"])
+        self.assertEqual(node.drain(), 0)
+
+
+class Limits(VolumeTest):
+    def test_full_volume_stops_admitting_and_goes_on_when_there_is_room(self):
+        folder = self.mounted(64)
+        ballast = folder / "ballast"
+        ballast.write_bytes(bytes(20 << 20))
+        node = Node(self.host, config(folder / "volume", memory="4MiB")).start()
+        blast(self.host, node, "--size", 1000, "--count", 80000, "--rate", 100000)
+        wait_until(lambda: node.ledger()["total"]["dropped_by"]["volume_full"]["messages"],
+                   "the volume full", process=node.process)
+        full = self.expect_balanced(node)
+        self.assertEqual(full["volumes"][0]["volume_full"], 1)
+        ballast.unlink()
+        wait_until(lambda: node.ledger()["volumes"][0]["volume_full"] == 0, "room noticed",
+                   process=node.process)
+        before = node.total("stored")
+        sent = blast(self.host, node, "--size", 1000, "--count", 5000, "--rate", 100000)
+        wait_until(lambda: node.total("stored") >= before + sent["messages"] - 100,
+                   "stored again without a restart", process=node.process)
+        self.assertEqual(node.drain(), 0)
+        stored = self.expect_balanced(node)["total"]["stored"]["messages"]
+        self.assertEqual(len(node.payloads()), stored)
+        self.assertTrue(node.json("verify")["clean"])
+
+    def test_retention_by_bytes_recycles_segments(self):
+        node = Node(self.host, config(volume='retention.max_bytes = "32MiB"')).start()
+        sent = blast(self.host, node, "--size", 1000, "--count", 200000, "--rate", 200000)
+        wait_until(lambda: node.total("stored") + node.total("dropped") >= sent["messages"],
+                   "all accounted for", process=node.process)
+        segments = node.json("segment", "list")
+        self.assertLessEqual(len(segments), 6)
+        self.assertGreater(segments[0]["segment"], 1)
+        # The oldest are gone: a reader from the beginning is told so.
+        first = node.penstock("read", "--stream", "all", "-o", "0", "-c", "1")
+        self.assertIn("trimmed", first.stderr)
+        self.assertEqual(node.drain(), 0)
+        self.assertTrue(node.json("verify")["clean"])
+
+    def test_slow_drive_drops_are_counted_and_memory_stays_bounded(self):
+        image = self.host.folder / "slow"
+        with open(image, "wb") as file:
+            file.truncate(64 << 20)
+        export = self.host.folder / "export"
+        export.write_bytes(b"")
+        daemon = self.host.start(
+            "qemu-storage-daemon", "--object", "throttle-group,id=slow,x-bps-write=20000000",
+            "--blockdev", f"driver=file,node-name=file,filename={image},cache.direct=on",
+            "--blockdev", "driver=throttle,node-name=disk,throttle-group=slow,file=file",
+            "--export", f"type=fuse,id=e,node-name=disk,mountpoint={export},writable=on",
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        if not self.is_up(daemon, export):
+            self.skipTest("no FUSE here: " + daemon.stderr.read().decode()[-200:])
+        # Not --direct-io: over FUSE the kernel then puts merged writes in each other's place (fio finds so).
+        device = run("losetup", "--find", "--show", export).stdout.strip()
+        self.host.undo.callback(run, "losetup", "--detach", device, check=False)
+        node = Node(self.host, config(device, memory="4MiB")).start()
+        sent = blast(self.host, node, "--size", 1000, "--count", 1000000)
+        wait_until(lambda: node.total("offered") >= sent["messages"], "all offered",
+                   process=node.process)
+        resident = resident_bytes(node.process.pid)
+        bound = node.json("config", "check")["memory_bound"]
+        self.assertLessEqual(resident, bound * 1.05)
+        ledger = self.expect_balanced(node)
+        self.assertGreater(ledger["total"]["dropped"]["messages"], 0)
+        wait_until(lambda: node.total("in_flight") == 0, "the rest on the drive",
+                   process=node.process)
+        self.assertEqual(node.drain(), 0)
+        numbers = numbers_of(node.payloads())
+        self.assertEqual(len(numbers), self.expect_balanced(node)["total"]["stored"]["messages"])
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def is_up(self, daemon, export):
+        return wait_until(lambda: daemon.poll() is not None or export.stat().st_size > 0,
+                          "the exported drive") and daemon.poll() is None
+
+
+def resident_bytes(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError(f"process {pid} has no VmRSS")
+
+
+class Refusals(VolumeTest):
+    def start_refused(self, node):
+        node.start(wait=False)
+        code = node.process.wait(timeout=30)
+        self.assertEqual(code, 1)
+        return node.log.read_text()
+
+    def test_second_daemon_on_a_volume_refuses(self):
+        node = Node(self.host, config()).start()
+        other = Node(self.host, config(node.folder / "volume"), name="other")
+        self.assertIn("another process has it open", self.start_refused(other))
+        self.assertEqual(node.drain(), 0)
+
+    def test_second_daemon_on_a_raw_device_refuses(self):
+        device = self.loop_device(64)
+        node = Node(self.host, config(device)).start()
+        other = Node(self.host, config(device), name="other")
+        self.assertIn("in use", self.start_refused(other))
+        self.assertEqual(node.drain(), 0)
+
+    def test_newer_format_is_refused_and_left_untouched(self):
+        node = Node(self.host, config()).start()
+        node.drain()
+        head = node.folder / "volume" / "volume"
+        page = bytearray(head.read_bytes()[:4096])
+        page[12:16] = (2).to_bytes(4, "little")
+        page[8:12] = b"\0\0\0\0"
+        page[8:12] = crc32c(bytes(page)).to_bytes(4, "little")
+        with open(head, "r+b") as file:
+            file.write(page)
+        before = head.read_bytes()
+        self.assertIn("format version 2", self.start_refused(node))
+        self.assertEqual(head.read_bytes(), before)
+        shown = node.penstock("verify", check=False)
+        self.assertEqual(shown.returncode, 1)
+        self.assertIn("format version 2", shown.stderr)
+
+    def test_device_with_foreign_contents_is_refused_and_left_untouched(self):
+        device = self.loop_device(64)
+        run("mkfs.ext4", "-q", device)
+        image = self.host.folder / "image"
+        before = image.read_bytes()
+        self.start_refused(Node(self.host, config(device)))
+        self.assertEqual(image.read_bytes(), before)
+
+    def test_damage_is_located_and_never_read_as_data(self):
+        node = Node(self.host, config()).start()
+        blast(self.host, node, "--size", 1000, "--count", 5000, "--rate", 100000)
+        node.wait_stored(5000)
+        node.drain()
+        path = node.folder / "volume" / "segment-000000"
+        with open(path, "r+b") as file:
+            file.seek(1_000_000)
+            byte = file.read(1)[0]
+            file.seek(1_000_000)
+            file.write(bytes([byte ^ 1]))
+            os.fsync(file.fileno())
+        verified = node.penstock("verify", "--format", "json", check=False)
+        self.assertEqual(verified.returncode, 1)
+        findings = [f for f in json.loads(verified.stdout)["volumes"][0]["findings"] if f["damage"]]
+        self.assertTrue(any(f["slot"] == 0 and f["offset"] <= 1_000_000 < f["offset"] + f["bytes"]
+                            for f in findings), findings)
+        shown = node.penstock("read", "--stream", "all", "-f", "%s\\n", check=False)
+        self.assertEqual(shown.returncode, 1)
+        self.assertIn("corrupt", shown.stderr)
+        numbers = [int(line[:16], 16) for line in shown.stdout.splitlines()]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertTrue(set(numbers) < set(range(5000)))
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+if __name__ == "__main__":
+    unittest.main()
