@@ -37,8 +37,7 @@ class SegmentChecker {
   Result<> read_index();
   Result<> check_by_index(SegmentScan& scan);
   Result<> check_in_order(SegmentScan& scan, std::uint32_t stop);
-  // The next whole block behind `from`; `proven`: it or a later one says that block next was
-  // durable.
+  // The next whole block from there on. `proven`: some block there proves the missing one.
   Result<std::optional<SegmentScan::Found>> find_next(SegmentScan& scan, std::uint32_t from,
                                                       bool& proven);
   void take(const SegmentScan::Found& found);
@@ -47,7 +46,6 @@ class SegmentChecker {
   void compare_footer();
   // `leftover`: the slot is known to have been used before.
   Result<> account_tail(std::uint32_t from, bool leftover);
-
   void find(Finding::Kind kind, std::uint32_t from, std::uint32_t to, std::string what);
 
   VolumeDevice& device_;

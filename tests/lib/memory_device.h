@@ -1,0 +1,79 @@
+// A volume in memory whose bytes a test may change at will.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "storage/volume/volume.h"
+
+namespace penstock {
+
+// The bytes outlive the devices that show them: several processes look at one drive.
+struct MemoryDrive {
+  std::vector<std::byte> head = std::vector<std::byte>(kVolumeHeadBytes);
+  std::map<std::uint32_t, std::vector<std::byte>> slots;
+};
+
+class MemoryDevice final : public VolumeDevice {
+ public:
+  explicit MemoryDevice(MemoryDrive& drive) : drive_(drive) {}
+
+  const std::string& name() const override { return name_; }
+  Result<> lock() override { return {}; }
+  Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
+    std::memcpy(into.data(), drive_.head.data() + offset, into.size());
+    return {};
+  }
+  Result<> write_head(std::uint64_t offset, std::span<const std::byte> from) override {
+    std::memcpy(drive_.head.data() + offset, from.data(), from.size());
+    return {};
+  }
+  void set_segment_bytes(std::uint64_t bytes) override { segment_bytes_ = bytes; }
+  Result<std::vector<SlotIndex>> list_slots() override {
+    std::vector<SlotIndex> slots;
+    for (const auto& [slot, bytes] : drive_.slots) slots.emplace_back(slot);
+    return slots;
+  }
+  Result<> create_slot(SlotIndex slot) override {
+    drive_.slots[slot.value].assign(segment_bytes_, std::byte{0});
+    return {};
+  }
+  Result<> remove_slot(SlotIndex slot) override {
+    drive_.slots.erase(slot.value);
+    return {};
+  }
+  Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override {
+    const auto found = drive_.slots.find(slot.value);
+    if (found == drive_.slots.end()) return fail(Errc::kNotFound, "no such slot");
+    EXPECT_LE(offset + into.size(), found->second.size());
+    if (failing) return fail(Errc::kIoError, "the drive fails");
+    bytes_read += into.size();
+    std::memcpy(into.data(), found->second.data() + offset, into.size());
+    return {};
+  }
+  Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override {
+    EXPECT_LE(offset + from.size(), drive_.slots.at(slot.value).size());
+    std::memcpy(drive_.slots.at(slot.value).data() + offset, from.data(), from.size());
+    return {};
+  }
+  Result<> sync(SlotIndex /*slot*/) override { return {}; }
+  Result<SlotFile> open_slot(SlotIndex /*slot*/) override { return SlotFile{}; }
+  void close_slot(const SlotFile& /*file*/) override {}
+  Result<DeviceSpace> space() override { return DeviceSpace{1ULL << 40U, 1ULL << 40U}; }
+
+  std::uint64_t bytes_read = 0;
+  bool failing = false;  // reads of slots
+
+ private:
+  MemoryDrive& drive_;
+  std::string name_ = "memory";
+  std::uint64_t segment_bytes_ = 0;
+};
+
+}  // namespace penstock
