@@ -36,6 +36,9 @@ Result<ExitCode> help_for(const CLI::App& program, const std::vector<std::string
   return ExitCode::kOk;
 }
 
+// When the text of the manual last changed: a manual page without a date is not well-formed.
+constexpr std::string_view kManualDate = "2026-11-23";
+
 // Text for troff: a leading dot or quote and every backslash are escaped.
 std::string roff(std::string_view text) {
   std::string out;
@@ -63,7 +66,8 @@ void print_options(const CLI::App& command) {
                                  ? ""
                                  : option->get_type_name();
     const std::string given = option->get_default_str();
-    fmt::print(".TP\n\\fB{}\\fR {}\n{}{}\n", roff(name), roff(type), roff(option->get_description()),
+    fmt::print(".TP\n\\fB{}\\fR{}{}\n{}{}\n", roff(name), type.empty() ? "" : " ", roff(type),
+               roff(option->get_description()),
                given.empty() || type.empty() ? "" : roff(fmt::format(" (default: {})", given)));
   }
 }
@@ -75,18 +79,20 @@ void print_command(const std::string& path, const CLI::App& command) {
 }
 
 Result<ExitCode> print_manual(const CLI::App& program) {
-  fmt::print(".TH PENSTOCK 1 \"\" \"Penstock {}\" \"Penstock\"\n"
-             ".SH NAME\npenstock \\- looks at, reads and checks a node and its volumes\n"
-             ".SH SYNOPSIS\n\\fBpenstock\\fR [\\fB\\-\\-config\\fR FILE] NOUN [VERB] [OPTIONS]\n"
-             ".SH OPTIONS\n",
-             kVersion);
+  fmt::print(
+      ".TH PENSTOCK 1 \"{}\" \"Penstock {}\" \"Penstock\"\n"
+      ".SH NAME\npenstock \\- looks at, reads and checks a node and its volumes\n"
+      ".SH SYNOPSIS\n\\fBpenstock\\fR [\\fB\\-\\-config\\fR FILE] NOUN [VERB] [OPTIONS]\n"
+      ".SH OPTIONS\n",
+      kManualDate, kVersion);
   print_options(program);
   fmt::print(".SH COMMANDS\n");
   walk(program, program.get_name(), print_command);
   fmt::print(
       ".SH EXIT STATUS\n"
       ".TP\n0\nall is well\n"
-      ".TP\n1\nwhat was asked for failed, or what was checked is not as it should be: the books do\n"
+      ".TP\n1\nwhat was asked for failed, or what was checked is not as it should be: the books "
+      "do\n"
       "not balance, a volume is damaged, messages are missing\n"
       ".TP\n2\nthe command line or the configuration is wrong\n"
       ".TP\n3\nthe thing named does not exist\n"

@@ -6,46 +6,9 @@
 #include <memory>
 
 #include "base/clock.h"
-#include "control/config/config.h"
-#include "dataplane/shard/shard.h"
-#include "storage/log/log_writer.h"
+#include "control/daemon/shard_world.h"
 
 namespace penstock {
-
-// The order of a shard's accounts in its ledger area:
-// its ports, all doors, all streams, the shard, its gauges, its log's edge.
-struct ShardAccounts {
-  std::size_t ports;
-  std::size_t doors;
-  std::size_t streams;
-
-  [[nodiscard]] std::size_t port(std::size_t i) const { return i; }
-  [[nodiscard]] std::size_t door(std::size_t i) const { return ports + i; }
-  [[nodiscard]] std::size_t stream(std::size_t i) const { return ports + doors + i; }
-  [[nodiscard]] std::size_t shard() const { return ports + doors + streams; }
-  [[nodiscard]] std::size_t gauges() const { return shard() + 1; }
-  [[nodiscard]] std::size_t edge() const { return shard() + 2; }
-};
-
-// What a shard needs to know; what it points to outlives the thread.
-struct ShardPlan {
-  unsigned number = 0;
-  unsigned lcore = 0;  // DPDK's
-  bool busy = false;   // never sleep
-  bool hugepages = false;
-  VolumeConfig volume;
-  VolumeId volume_id{};
-  LogStart start;
-  SegmentChannel* channel = nullptr;
-  std::vector<DoorConfig> doors;
-  std::vector<StreamConfig> streams;
-  struct Queue {
-    PortQueue* queue;
-    FrameOptions frame;
-  };
-  std::vector<Queue> queues;
-  LedgerArea* area = nullptr;
-};
 
 // Used by the control thread; the shard itself lives on its lcore.
 class ShardThread {

@@ -117,6 +117,7 @@ inline bool FrameDecoder::decode_plain(const rte_mbuf& packet, Datagram& out) co
   constexpr std::size_t kIpAt = kEthernetBytes;
   constexpr std::size_t kUdpAt = kIpAt + kIpv4Bytes;
   constexpr std::size_t kPayloadAt = kUdpAt + kUdpBytes;
+  constexpr std::uint64_t kToEveryStation = 0x0000FFFFFFFFFFFFULL;  // ff:ff:ff:ff:ff:ff
   constexpr std::uint64_t kChecksums = RTE_MBUF_F_RX_IP_CKSUM_MASK | RTE_MBUF_F_RX_L4_CKSUM_MASK;
   constexpr std::uint64_t kGood = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
   if (packet.nb_segs != 1 || packet.data_len < kPayloadAt) return false;
@@ -125,7 +126,9 @@ inline bool FrameDecoder::decode_plain(const rte_mbuf& packet, Datagram& out) co
   // EtherType 0x0800, version 4, five words of header.
   const std::uint32_t kind = load<std::uint32_t>(frame + 12) & 0x00FFFFFFU;
   const std::uint32_t destination = load<std::uint32_t>(frame + kIpAt + 16);
-  if (((to ^ ethernet_) & ethernet_mask_) != 0 || kind != 0x00450008U ||
+  const bool to_station =
+      ((to ^ ethernet_) & ethernet_mask_) == 0 || (to & kToEveryStation) == kToEveryStation;
+  if (!to_station || kind != 0x00450008U ||
       (destination != address_v4_ && !any_address_)) {
     return false;
   }

@@ -12,6 +12,8 @@
 namespace penstock {
 namespace {
 
+constexpr std::uint32_t kFrameOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
 constexpr std::uint32_t kMempoolCache = 256;
 
 class DpdkQueue final : public PortQueue {
@@ -88,7 +90,10 @@ Result<> DpdkPort::configure(const rte_eth_dev_info& info) {
   if (options_.mtu + RTE_ETHER_HDR_LEN + 8 > options_.buffer_bytes) {
     conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   }
-  conf.rxmode.mtu = std::min<std::uint32_t>(options_.mtu, info.max_mtu);
+  // Software devices name a frame size that they do not mean; set_mtu() asks for the rest.
+  const std::uint32_t frame_mtu =
+      info.max_rx_pktlen > kFrameOverhead ? info.max_rx_pktlen - kFrameOverhead : options_.mtu;
+  conf.rxmode.mtu = std::min({options_.mtu, std::uint32_t{info.max_mtu}, frame_mtu});
   if (options_.queues > 1 && info.flow_type_rss_offloads != 0) {
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf =

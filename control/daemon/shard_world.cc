@@ -1,0 +1,139 @@
+#include "control/daemon/shard_world.h"
+
+#include <spdlog/spdlog.h>
+
+#include "control/config/doors.h"
+#include "storage/ring/io_ring_linux.h"
+
+namespace penstock {
+namespace {
+
+Result<std::unique_ptr<IoRing>> make_ring(const VolumeConfig& volume) {
+  if (volume.kind == VolumeKind::kNull) return make_io_ring_null();
+  return make_io_ring_linux({.entries = 2 * volume.queue_depth + 8,
+                             .files = 16,
+                             .kernel_polling = volume.kernel_polling});
+}
+
+LogOptions log_options(const ShardPlan& plan) {
+  const bool sync = plan.volume.durability == DurabilityConfig::kSync;
+  return {.volume = plan.volume_id,
+          .log = LogNumber(plan.number),
+          .segment_bytes = plan.volume.segment_bytes,
+          .block_bytes = plan.volume.block_bytes,
+          .queue_depth = plan.volume.queue_depth,
+          .linger_ns = plan.volume.linger_ns,
+          .durability = sync ? Durability::kSync : Durability::kFlush};
+}
+
+// The configuration was checked: its filters parse.
+std::vector<Stream> streams_of(const ShardPlan& plan) {
+  std::vector<Stream> streams;
+  for (const StreamConfig& stream : plan.streams) {
+    Stream made{.name = stream.name, .filters = {}};
+    for (const std::string& subject : stream.subjects) {
+      made.filters.push_back(SubjectFilter::parse(subject).value());
+    }
+    streams.push_back(std::move(made));
+  }
+  return streams;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ShardWorld>> ShardWorld::make(ShardPlan& plan, Clock& clock) {
+  auto memory = BlockMemory::take(plan.volume.memory, plan.hugepages);
+  if (!memory) return std::unexpected(std::move(memory.error()));
+  if (plan.hugepages && !memory->hugepages()) {
+    spdlog::warn("shard {}: too few hugepages for its {} MiB of blocks; using plain pages",
+                 plan.number, plan.volume.memory / kMiB);
+  }
+  auto ring = make_ring(plan.volume);
+  if (!ring) return std::unexpected(std::move(ring.error()));
+  std::unique_ptr<ShardWorld> world(
+      new ShardWorld(plan, clock, std::move(*memory), std::move(*ring)));
+  if (auto opened = world->open_doors(plan); !opened) {
+    return std::unexpected(std::move(opened.error()));
+  }
+  return world;
+}
+
+ShardWorld::ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory,
+                       std::unique_ptr<IoRing> ring)
+    : accounts_{plan.queues.size(), plan.doors.size(), plan.streams.size()},
+      area_(*plan.area),
+      memory_(std::move(memory)),
+      pool_(memory_.bytes(), plan.volume.block_bytes),
+      ring_(std::move(ring)),
+      rng_(Rng::from_kernel()),
+      intake_(area_.account<MessageAccount>(accounts_.shard()), door_accounts()),
+      log_(log_options(plan), plan.start, pool_, *ring_, *plan.channel, clock, rng_, intake_),
+      router_(streams_of(plan), [this](auto streams) { return add_set(streams); }) {
+  intake_.set_log(log_);
+  for (const StreamConfig& stream : plan.streams) stream_ids_.push_back(stream_id(stream.name));
+}
+
+Result<> ShardWorld::open_doors(const ShardPlan& plan) {
+  if (auto known = ring_->register_memory(pool_.memory()); !known) return known;
+  for (std::size_t i = 0; i < plan.doors.size(); ++i) {
+    auto subject = subject_of(plan.doors[i]);
+    if (!subject) return std::unexpected(std::move(subject.error()));
+    std::vector<ListenAddress> where;
+    for (const std::string& text : plan.doors[i].listen) {
+      auto parsed = parse_listen_address(text);
+      if (!parsed) return std::unexpected(std::move(parsed.error()));
+      where.push_back(*parsed);
+    }
+    DoorOptions options{.number = i,
+                        .name = plan.doors[i].name,
+                        .protocol = protocol_of(plan.doors[i]),
+                        .port = where.size() == 1 ? where[0].port : std::uint16_t{0},
+                        .subject = std::move(*subject)};
+    doors_.push_back(std::make_unique<Door>(std::move(options), router_,
+                                            area_.account<MessageAccount>(accounts_.door(i))));
+    for (const ListenAddress& address : where) {
+      if (auto added = map_.add(address, *doors_.back()); !added) return added;
+    }
+  }
+  return {};
+}
+
+ShardParts ShardWorld::parts(const ShardPlan& plan, Clock& clock) {
+  ShardParts parts{.number = plan.number,
+                   .clock = &clock,
+                   .log = &log_,
+                   .pool = &pool_,
+                   .intake = &intake_,
+                   .doors = &map_,
+                   .area = &area_,
+                   .gauges = &gauges(),
+                   .edge = &area_.account<LogEdge>(accounts_.edge())};
+  for (std::size_t i = 0; i < plan.queues.size(); ++i) {
+    parts.ports.push_back({.queue = plan.queues[i].queue,
+                           .frame = plan.queues[i].frame,
+                           .account = &area_.account<PortAccount>(accounts_.port(i))});
+  }
+  return parts;
+}
+
+std::vector<MessageAccount*> ShardWorld::door_accounts() {
+  std::vector<MessageAccount*> all;
+  for (std::size_t i = 0; i < accounts_.doors; ++i) {
+    all.push_back(&area_.account<MessageAccount>(accounts_.door(i)));
+  }
+  return all;
+}
+
+Result<CaptureSetId> ShardWorld::add_set(std::span<const std::size_t> streams) {
+  std::vector<StreamId> ids;
+  std::vector<MessageAccount*> accounts;
+  for (const std::size_t i : streams) {
+    ids.push_back(stream_ids_[i]);
+    accounts.push_back(&area_.account<MessageAccount>(accounts_.stream(i)));
+  }
+  auto set = log_.add_capture_set(ids);
+  if (set) intake_.add_set(*set, std::move(accounts));
+  return set;
+}
+
+}  // namespace penstock

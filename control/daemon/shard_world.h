@@ -1,0 +1,80 @@
+// Everything that one shard is made of, put together from its configuration.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/rng.h"
+#include "control/config/config.h"
+#include "dataplane/shard/block_memory.h"
+#include "dataplane/shard/shard.h"
+#include "storage/log/log_writer.h"
+
+namespace penstock {
+
+// The order of a shard's accounts in its ledger area:
+// its ports, all doors, all streams, the shard, its gauges, its log's edge.
+struct ShardAccounts {
+  std::size_t ports;
+  std::size_t doors;
+  std::size_t streams;
+
+  [[nodiscard]] std::size_t port(std::size_t i) const { return i; }
+  [[nodiscard]] std::size_t door(std::size_t i) const { return ports + i; }
+  [[nodiscard]] std::size_t stream(std::size_t i) const { return ports + doors + i; }
+  [[nodiscard]] std::size_t shard() const { return ports + doors + streams; }
+  [[nodiscard]] std::size_t gauges() const { return shard() + 1; }
+  [[nodiscard]] std::size_t edge() const { return shard() + 2; }
+};
+
+// What a shard needs to know; what it points to outlives the thread.
+struct ShardPlan {
+  unsigned number = 0;
+  unsigned lcore = 0;  // DPDK's
+  bool busy = false;   // never sleep
+  bool hugepages = false;
+  VolumeConfig volume;
+  VolumeId volume_id{};
+  LogStart start;
+  SegmentChannel* channel = nullptr;
+  std::vector<DoorConfig> doors;
+  std::vector<StreamConfig> streams;
+  struct Queue {
+    PortQueue* queue;
+    FrameOptions frame;
+  };
+  std::vector<Queue> queues;
+  LedgerArea* area = nullptr;
+};
+
+// Made, used and destroyed on the shard's own thread. The plan's pointers and the clock outlive it.
+class ShardWorld {
+ public:
+  // Takes the plan's `start`. The error says what could not be had.
+  [[nodiscard]] static Result<std::unique_ptr<ShardWorld>> make(ShardPlan& plan, Clock& clock);
+
+  [[nodiscard]] ShardParts parts(const ShardPlan& plan, Clock& clock);
+  [[nodiscard]] ShardGauges& gauges() { return area_.account<ShardGauges>(accounts_.gauges()); }
+
+ private:
+  ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory, std::unique_ptr<IoRing> ring);
+  [[nodiscard]] Result<> open_doors(const ShardPlan& plan);
+  [[nodiscard]] std::vector<MessageAccount*> door_accounts();
+  [[nodiscard]] Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+
+  // In the order in which they depend on each other.
+  ShardAccounts accounts_;
+  LedgerArea& area_;
+  BlockMemory memory_;
+  BlockPool pool_;
+  std::unique_ptr<IoRing> ring_;
+  Rng rng_;
+  Intake intake_;
+  LogWriter log_;
+  std::vector<StreamId> stream_ids_;
+  StreamRouter router_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  DoorMap map_;
+};
+
+}  // namespace penstock

@@ -1,0 +1,199 @@
+// What a shard does with a packet, on one core: packets from memory through frames, door, block and checksum
+// to a null volume. Beside it, in the same minute: the same packets only received and freed.
+//
+//   ring CORE PAIRS    prints one JSON object: {"cases": [{name, messages_per_second, receive_only, ...}]}
+#include <fmt/format.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/clock.h"
+#include "control/daemon/shard_world.h"
+#include "dataplane/ledger/ledger_file.h"
+#include "dataplane/port/eal.h"
+#include "perf/ring/looped_packets.h"
+#include "storage/log/keeper.h"
+#include "storage/volume/device_null.h"
+
+namespace penstock::ring {
+namespace {
+
+constexpr double kLegSeconds = 0.3;
+constexpr unsigned kPackets = 2048;
+
+struct Case {
+  std::string name;
+  std::string payload;
+  std::uint16_t port = kPort;
+  unsigned messages = 1;  // of a packet
+};
+
+// Of this thread alone: what else runs on the core does not count.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+std::string filled(std::string text, std::size_t size) {
+  while (text.size() < size) text += static_cast<char>('a' + text.size() % 26);
+  return text;
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const std::size_t size : {64, 256, 1024}) {
+    all.push_back({fmt::format("line_{}", size), filled("", size)});
+  }
+  std::string packed;
+  for (int i = 0; i < 79; ++i) packed += filled("", 100) + '\n';
+  all.push_back({"line_100_packed_8000", packed, kPort, 79});
+  const std::string head = "<134>1 2026-01-01T00:00:00.000000Z host1 blast 4711 - - ";
+  all.push_back({"syslog_256", filled(head, 256), 514});
+  return all;
+}
+
+// A shard on a null volume, with its keeper, on this thread.
+class Bench {
+ public:
+  explicit Bench(const Case& wanted)
+      : packets_(packet_of(wanted.payload, wanted.port), kPackets),
+        volume_(Volume::create(make_null_volume_device(), {}, VolumeId{std::byte{1}},
+                               clock_.unix_now())
+                    .value()),
+        keeper_(volume_, {}, clock_) {
+    keeper_.add_log(LogNumber(0), &channel_, {});
+    std::filesystem::create_directories("build/perf");
+    const std::vector<std::vector<AccountSpec>> areas{
+        {},
+        {{AccountKind::kPort, 0, "memory"},
+         {AccountKind::kDoor, 0, "lines"},
+         {AccountKind::kDoor, 0, "syslog"},
+         {AccountKind::kStream, 0, "all"},
+         {AccountKind::kShard, 0, "0"},
+         {AccountKind::kShardGauges, 0, "0"},
+         {AccountKind::kLogEdge, 0, "null"}}};
+    ledger_ = LedgerFile::create("build/perf/ring.ledger", "ring", areas, clock_.unix_now()).value();
+    plan_.volume.kind = VolumeKind::kNull;
+    plan_.volume_id = VolumeId{std::byte{1}};
+    plan_.hugepages = true;
+    plan_.channel = &channel_;
+    plan_.doors = {{.name = "lines", .kind = DoorKind::kLine, .listen = {"*:5140"}},
+                   {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"}}};
+    plan_.streams = {{.name = "all", .subjects = {">"}}};
+    FrameOptions frame;
+    frame.ethernet_address = kEthernetAddress;
+    frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
+    plan_.queues.push_back({.queue = &packets_, .frame = frame});
+    plan_.area = &ledger_->area(1);
+    world_ = ShardWorld::make(plan_, clock_).value();
+    shard_ = std::make_unique<Shard>(world_->parts(plan_, clock_));
+  }
+
+  // Packets a second through the whole shard.
+  double pipeline() {
+    return timed([this] {
+      for (int i = 0; i < 64; ++i) (void)shard_->step();
+      (void)keeper_.step();
+    });
+  }
+
+  // Packets a second only received, looked at and freed.
+  double receive_only() {
+    return timed([this] {
+      for (int i = 0; i < 64; ++i) {
+        std::array<rte_mbuf*, 64> burst;
+        const std::uint16_t count = packets_.receive(burst);
+        for (std::uint16_t j = 0; j < count; ++j) {
+          prefetch_frame(burst[j]);
+          rte_pktmbuf_free(burst[j]);
+        }
+      }
+    });
+  }
+
+ private:
+  template <class Turn>
+  double timed(const Turn& turn) {
+    const double begin = thread_seconds();
+    const std::uint64_t before = packets_.received();
+    double seconds = 0;
+    while (seconds < kLegSeconds) {
+      turn();
+      seconds = thread_seconds() - begin;
+    }
+    return static_cast<double>(packets_.received() - before) / seconds;
+  }
+
+  SystemClock clock_;
+  LoopedPackets packets_;
+  Volume volume_;
+  Keeper keeper_;
+  SegmentChannel channel_;
+  std::unique_ptr<LedgerFile> ledger_;
+  ShardPlan plan_;
+  std::unique_ptr<ShardWorld> world_;
+  std::unique_ptr<Shard> shard_;
+};
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+nlohmann::ordered_json measure(const Case& wanted, unsigned pairs) {
+  Bench bench(wanted);
+  (void)bench.pipeline();  // the first messages make routes and take blocks
+  std::vector<double> pipeline;
+  std::vector<double> receive;
+  for (unsigned i = 0; i < pairs; ++i) {
+    receive.push_back(bench.receive_only());
+    pipeline.push_back(bench.pipeline());
+  }
+  const double messages = median(pipeline) * wanted.messages;
+  return {{"name", wanted.name},
+          {"messages_per_second", messages},
+          {"nanoseconds_per_message", 1e9 / messages},
+          {"megabytes_per_second",
+           median(pipeline) * static_cast<double>(wanted.payload.size()) / 1e6},
+          {"receive_only_packets_per_second", median(receive)},
+          {"pairs", pairs}};
+}
+
+unsigned number_of(std::string_view text) {
+  unsigned number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+int run(int argc, char** argv) {
+  if (argc != 3) {
+    fmt::print(stderr, "usage: ring CORE PAIRS\n");
+    return 2;
+  }
+  auto eal = start_eal({.program = "ring",
+                        .file_prefix = "ring",
+                        .memory_bytes = 128 * kMiB,
+                        .main_core = static_cast<int>(number_of(argv[1]))});
+  if (!eal) {
+    fmt::print(stderr, "ring: {}\n", eal.error().what);
+    return 1;
+  }
+  nlohmann::ordered_json json;
+  for (const Case& wanted : cases()) json["cases"].push_back(measure(wanted, number_of(argv[2])));
+  fmt::print("{}\n", json.dump(2));
+  stop_eal();
+  return 0;
+}
+
+}  // namespace
+}  // namespace penstock::ring
+
+int main(int argc, char** argv) { return penstock::ring::run(argc, argv); }
