@@ -1,10 +1,11 @@
-// CHECK states an invariant and stays on in release builds: when it does not hold, the process prints
-// where, what and the values, and traps. A broken invariant is a bug, never bad input: bad input is an Error.
+// CHECK states an invariant and stays on in release builds: when it does not hold, the process
+// prints where, what and the values, and traps. A broken invariant is a bug, never bad input: bad
+// input is an Error.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace penstock::detail {
 
@@ -21,19 +22,19 @@ template <class A, class B>
 
 }  // namespace penstock::detail
 
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    if (!(condition)) [[unlikely]]                                                \
-      ::penstock::detail::check_failed(__FILE__, __LINE__, #condition, {});       \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (!(condition)) [[unlikely]]                                          \
+      ::penstock::detail::check_failed(__FILE__, __LINE__, #condition, {}); \
   } while (false)
 
-#define PENSTOCK_CHECK_OP(a, op, b)                                               \
-  do {                                                                            \
-    const auto& check_a = (a);                                                    \
-    const auto& check_b = (b);                                                    \
-    if (!(check_a op check_b)) [[unlikely]]                                       \
-      ::penstock::detail::check_op_failed(__FILE__, __LINE__, #a " " #op " " #b,  \
-                                          check_a, check_b);                      \
+#define PENSTOCK_CHECK_OP(a, op, b)                                                       \
+  do {                                                                                    \
+    const auto& check_a = (a);                                                            \
+    const auto& check_b = (b);                                                            \
+    if (!(check_a op check_b)) [[unlikely]]                                               \
+      ::penstock::detail::check_op_failed(__FILE__, __LINE__, #a " " #op " " #b, check_a, \
+                                          check_b);                                       \
   } while (false)
 
 // Operands are evaluated once.

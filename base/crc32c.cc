@@ -1,16 +1,17 @@
 #include "base/crc32c.h"
 
-#include <isa-l/crc.h>
-
 #include <algorithm>
 #include <limits>
+
+#include <isa-l/crc.h>
 
 namespace penstock {
 
 std::uint32_t crc32c(std::span<const std::byte> bytes) { return crc32c_extend(0, bytes); }
 
 std::uint32_t crc32c_extend(std::uint32_t crc, std::span<const std::byte> bytes) {
-  // ISA-L takes the length as int and the register value, not the finished CRC: invert on both ends.
+  // ISA-L takes the length as int and the register value, not the finished CRC: invert on both
+  // ends.
   std::uint32_t state = ~crc;
   while (!bytes.empty()) {
     const auto chunk = bytes.first(

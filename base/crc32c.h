@@ -1,4 +1,5 @@
-// CRC32C (Castagnoli, RFC 3720 appendix B.4) by ISA-L, which picks the processor's best code itself.
+// CRC32C (Castagnoli, RFC 3720 appendix B.4) by ISA-L, which picks the processor's best code
+// itself.
 #pragma once
 
 #include <cstddef>

@@ -40,8 +40,7 @@ std::uint64_t Rng::next() {
 std::uint64_t Rng::below(std::uint64_t bound) {
   CHECK_GT(bound, 0U);
   // Lemire's multiply-and-shift; the bias of at most bound/2^64 is of no consequence here.
-  return static_cast<std::uint64_t>(
-      (static_cast<unsigned __int128>(next()) * bound) >> 64U);
+  return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64U);
 }
 
 }  // namespace penstock

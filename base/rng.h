@@ -1,4 +1,5 @@
-// Random numbers as a seam: seeded where a run must repeat itself, from the kernel where it must not.
+// Random numbers as a seam: seeded where a run must repeat itself, from the kernel where it must
+// not.
 #pragma once
 
 #include <cstdint>

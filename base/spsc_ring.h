@@ -1,4 +1,5 @@
-// A bounded queue between exactly two threads. Never blocks: a full ring refuses, the caller counts.
+// A bounded queue between exactly two threads. Never blocks: a full ring refuses, the caller
+// counts.
 #pragma once
 
 #include <atomic>

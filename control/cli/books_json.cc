@@ -5,8 +5,18 @@
 namespace penstock {
 namespace {
 
-Json messages(const Tally& tally) { return {{"messages", tally.count}, {"bytes", tally.bytes}}; }
-Json packets(const Tally& tally) { return {{"packets", tally.count}, {"bytes", tally.bytes}}; }
+Json messages(const Tally& tally) {
+  return {
+      {"messages", tally.count},
+      {"bytes",    tally.bytes}
+  };
+}
+Json packets(const Tally& tally) {
+  return {
+      {"packets", tally.count},
+      {"bytes",   tally.bytes}
+  };
+}
 
 template <class T>
 Json fields(const T& account, std::span<const FieldInfo> infos) {
@@ -30,14 +40,16 @@ Json packet_fates(const PortAccount& account, FateClass of) {
 
 Json port_json(const PortBooks& port) {
   PortAccount account = port.account;
-  return {{"name", port.name},
-          {"received", packets(account.received)},
-          {"decoded", packets(account[PacketFate::kDecoded])},
-          {"held", packets(account.held)},
-          {"answered", packet_fates(account, FateClass::kAnswered)},
-          {"ignored", packet_fates(account, FateClass::kIgnored)},
-          {"malformed", packet_fates(account, FateClass::kMalformed)},
-          {"device", fields(port.device, device_gauge_fields())}};
+  return {
+      {"name", port.name},
+      {"received", packets(account.received)},
+      {"decoded", packets(account[PacketFate::kDecoded])},
+      {"held", packets(account.held)},
+      {"answered", packet_fates(account, FateClass::kAnswered)},
+      {"ignored", packet_fates(account, FateClass::kIgnored)},
+      {"malformed", packet_fates(account, FateClass::kMalformed)},
+      {"device", fields(port.device, device_gauge_fields())}
+  };
 }
 
 Json account_json(const MessageAccount& account) {
@@ -48,19 +60,23 @@ Json account_json(const MessageAccount& account) {
     }
   }
   MessageAccount copy = account;
-  return {{"offered", messages(account.offered)},
-          {"stored", messages(copy[MessageFate::kStored])},
-          {"in_flight", messages(account.in_flight)},
-          {"dropped", messages(dropped(account))},
-          {"dropped_by", causes},
-          {"malformed", messages(account.malformed)},
-          {"empty", account.empty.count}};
+  return {
+      {"offered",    messages(account.offered)           },
+      {"stored",     messages(copy[MessageFate::kStored])},
+      {"in_flight",  messages(account.in_flight)         },
+      {"dropped",    messages(dropped(account))          },
+      {"dropped_by", causes                              },
+      {"malformed",  messages(account.malformed)         },
+      {"empty",      account.empty.count                 }
+  };
 }
 
 Json list(const std::vector<MessageBooks>& all) {
   Json json = Json::array();
   for (const MessageBooks& books : all) {
-    Json entry = {{"name", books.name}};
+    Json entry = {
+        {"name", books.name}
+    };
     entry.update(account_json(books.account));
     json.push_back(std::move(entry));
   }
@@ -70,13 +86,15 @@ Json list(const std::vector<MessageBooks>& all) {
 }  // namespace
 
 Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
-  Json json = {{"node", snapshot.node},
-               {"pid", snapshot.pid},
-               {"alive", snapshot.alive},
-               {"ended", snapshot.ended},
-               {"started", rfc3339(snapshot.started.value)},
-               {"balanced", books.balanced()},
-               {"total", account_json(books.total)}};
+  Json json = {
+      {"node",     snapshot.node                  },
+      {"pid",      snapshot.pid                   },
+      {"alive",    snapshot.alive                 },
+      {"ended",    snapshot.ended                 },
+      {"started",  rfc3339(snapshot.started.value)},
+      {"balanced", books.balanced()               },
+      {"total",    account_json(books.total)      }
+  };
   Json ports = Json::array();
   for (const PortBooks& port : books.ports) ports.push_back(port_json(port));
   json["ports"] = std::move(ports);
@@ -87,11 +105,15 @@ Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
   Json gauges = Json::array();
   for (const AccountSnapshot& account : snapshot.accounts) {
     if (account.kind == AccountKind::kVolume) {
-      Json volume = {{"name", account.name}};
+      Json volume = {
+          {"name", account.name}
+      };
       volume.update(fields(account.as<VolumeGauges>(), volume_gauge_fields()));
       volumes.push_back(std::move(volume));
     } else if (account.kind == AccountKind::kShardGauges) {
-      Json shard = {{"shard", account.shard}};
+      Json shard = {
+          {"shard", account.shard}
+      };
       shard.update(fields(account.as<ShardGauges>(), shard_gauge_fields()));
       gauges.push_back(std::move(shard));
     } else if (account.kind == AccountKind::kLogEdge) {
@@ -102,10 +124,12 @@ Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
   json["gauges"] = std::move(gauges);
   Json imbalances = Json::array();
   for (const Imbalance& imbalance : books.imbalances) {
-    imbalances.push_back({{"account", imbalance.account},
-                          {"law", imbalance.law},
-                          {"left", imbalance.left},
-                          {"right", imbalance.right}});
+    imbalances.push_back({
+        {"account", imbalance.account},
+        {"law",     imbalance.law    },
+        {"left",    imbalance.left   },
+        {"right",   imbalance.right  }
+    });
   }
   json["imbalances"] = std::move(imbalances);
   return json;

@@ -1,8 +1,8 @@
 #include "control/cli/command.h"
 
-#include <fmt/format.h>
-
 #include <map>
+
+#include <fmt/format.h>
 
 namespace penstock {
 
@@ -34,8 +34,10 @@ Result<Config> config_of(const CommandLine& line) {
 }
 
 void add_format(CLI::App& command, OutputFormat& format) {
-  static const std::map<std::string, OutputFormat> formats{{"table", OutputFormat::kTable},
-                                                           {"json", OutputFormat::kJson}};
+  static const std::map<std::string, OutputFormat> formats{
+      {"table", OutputFormat::kTable},
+      {"json",  OutputFormat::kJson }
+  };
   command.add_option("--format", format, "table for people, json for scripts")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("table|json")

@@ -1,9 +1,10 @@
 // What all commands of `penstock` share: where the node is, how output looks, what exit codes mean.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+
+#include <CLI/CLI.hpp>
 
 #include "base/result.h"
 #include "control/config/config.h"

@@ -1,7 +1,7 @@
 // `penstock config`: what a configuration says, and what its keys mean.
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "control/cli/books_json.h"
 #include "control/cli/command.h"
@@ -12,14 +12,21 @@ namespace penstock {
 namespace {
 
 Json problem_json(const ConfigProblem& problem) {
-  return {{"file", problem.file}, {"line", problem.line}, {"key", problem.key},
-          {"what", problem.what}};
+  return {
+      {"file", problem.file},
+      {"line", problem.line},
+      {"key",  problem.key },
+      {"what", problem.what}
+  };
 }
 
 Result<ExitCode> check(const std::string& path, OutputFormat format) {
   const auto config = load_config(path);
   if (format == OutputFormat::kJson) {
-    Json json = {{"file", path}, {"good", config.has_value()}};
+    Json json = {
+        {"file", path              },
+        {"good", config.has_value()}
+    };
     Json problems = Json::array();
     if (!config) {
       for (const ConfigProblem& problem : config.error()) problems.push_back(problem_json(problem));
@@ -37,16 +44,18 @@ Result<ExitCode> check(const std::string& path, OutputFormat format) {
 }
 
 Json key_json(const ConfigKey& key) {
-  return {{"key", key.path},
-          {"type", key.type},
-          {"default", key.default_value.empty() ? Json(nullptr) : Json(key.default_value)},
-          {"help", key.help}};
+  return {
+      {"key",     key.path                                                           },
+      {"type",    key.type                                                           },
+      {"default", key.default_value.empty() ? Json(nullptr) : Json(key.default_value)},
+      {"help",    key.help                                                           }
+  };
 }
 
 std::string key_text(const ConfigKey& key) {
-  return fmt::format("{}\n  {}\n  type: {}; {}\n", key.path, key.help, key.type,
-                     key.default_value.empty() ? "must be given"
-                                               : fmt::format("default: {}", key.default_value));
+  return fmt::format(
+      "{}\n  {}\n  type: {}; {}\n", key.path, key.help, key.type,
+      key.default_value.empty() ? "must be given" : fmt::format("default: {}", key.default_value));
 }
 
 // All keys that are `name` or lie under it.
@@ -92,7 +101,8 @@ void add_config(CLI::App& program, CommandLine& line) {
   noun->fallthrough();
   noun->require_subcommand(1);
 
-  CLI::App* check_it = noun->add_subcommand("check", "Every problem of a configuration, with remedy");
+  CLI::App* check_it =
+      noun->add_subcommand("check", "Every problem of a configuration, with remedy");
   check_it->fallthrough();
   check_it->add_option("file", options->file, "configuration; otherwise that of --config")
       ->type_name("FILE");
@@ -108,8 +118,9 @@ void add_config(CLI::App& program, CommandLine& line) {
   explain_it->add_option("key", options->key, "such as port.device, or port; otherwise all")
       ->type_name("KEY");
   add_format(*explain_it, options->format);
-  explain_it->callback(
-      [&line, options] { line.run = [options] { return explain(options->key, options->format); }; });
+  explain_it->callback([&line, options] {
+    line.run = [options] { return explain(options->key, options->format); };
+  });
 
   CLI::App* keys = noun->add_subcommand("keys", "The names of all keys, one a line");
   keys->fallthrough();

@@ -32,7 +32,8 @@ Result<ExitCode> help_for(const CLI::App& program, const std::vector<std::string
     path += " " + word;
     command = below;
   }
-  fmt::print("{}", command->help());
+  // Not help(): that follows what was parsed, which is the help command itself.
+  fmt::print("{}", command->get_formatter()->make_help(command, path, CLI::AppFormatMode::Normal));
   return ExitCode::kOk;
 }
 

@@ -10,7 +10,8 @@ namespace penstock {
 namespace {
 
 std::string port_table(const Books& books) {
-  Table table({"PORT", "RECEIVED", "DECODED", "ANSWERED", "IGNORED", "MALFORMED", "HELD", "MISSED"});
+  Table table(
+      {"PORT", "RECEIVED", "DECODED", "ANSWERED", "IGNORED", "MALFORMED", "HELD", "MISSED"});
   for (const PortBooks& port : books.ports) {
     std::array<std::uint64_t, 5> by_class{};
     for (std::size_t i = 0; i < kPacketFates; ++i) {
@@ -42,7 +43,8 @@ std::string message_table(std::string_view kind, const std::vector<MessageBooks>
 std::string cause_table(const Books& books) {
   Table table({"CAUSE", "COUNT", "MEANING"});
   for (std::size_t i = 0; i < kPacketFates; ++i) {
-    if (kPacketFateInfo[i].of == FateClass::kGood || kPacketFateInfo[i].of == FateClass::kAnswered) {
+    if (kPacketFateInfo[i].of == FateClass::kGood ||
+        kPacketFateInfo[i].of == FateClass::kAnswered) {
       continue;
     }
     std::uint64_t count = 0;
@@ -91,8 +93,8 @@ Result<ExitCode> show_ledger(const CommandLine& line, const LedgerPlace& place,
 Result<ExitCode> print_names() {
   for (const FateInfo& fate : kPacketFateInfo) fmt::print("{}\n", fate.name);
   for (const FateInfo& fate : kMessageFateInfo) fmt::print("{}\n", fate.name);
-  for (const auto fields : {shard_gauge_fields(), log_edge_fields(), device_gauge_fields(),
-                            volume_gauge_fields()}) {
+  for (const auto fields :
+       {shard_gauge_fields(), log_edge_fields(), device_gauge_fields(), volume_gauge_fields()}) {
     for (const FieldInfo& field : fields) fmt::print("{}\n", field.name);
   }
   return ExitCode::kOk;

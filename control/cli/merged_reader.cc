@@ -1,11 +1,11 @@
 #include "control/cli/merged_reader.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
 #include <ctime>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/config/value.h"
 
@@ -36,8 +36,8 @@ std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
   std::string_view end(rest);
   double fraction = 0;
   if (end.starts_with('.')) {
-    const auto parsed = std::from_chars(end.data(), end.data() + end.size(), fraction,
-                                        std::chars_format::fixed);
+    const auto parsed =
+        std::from_chars(end.data(), end.data() + end.size(), fraction, std::chars_format::fixed);
     if (parsed.ec != std::errc()) return {};
     end = end.substr(static_cast<std::size_t>(parsed.ptr - end.data()));
   }
@@ -63,10 +63,11 @@ Result<ReadStart> parse_read_start(std::string_view text, UnixNanos now) {
   } else if (const auto offset = whole_number<std::uint64_t>(text)) {
     return ReadStart{.kind = Kind::kOffset, .number = *offset};
   }
-  return fail(Errc::kInvalidArgument,
-              fmt::format("'{}' is no place to start: beginning, end, an offset, -N for the last N, "
-                          "@2026-01-31T12:00:00Z, @SECONDS since 1970, or @-15m",
-                          text));
+  return fail(
+      Errc::kInvalidArgument,
+      fmt::format("'{}' is no place to start: beginning, end, an offset, -N for the last N, "
+                  "@2026-01-31T12:00:00Z, @SECONDS since 1970, or @-15m",
+                  text));
 }
 
 Result<MergedReader> MergedReader::open(std::vector<Source>& sources, const std::string& stream,

@@ -34,8 +34,8 @@ class MergedReader {
   // kOffset needs a stream. kLast counts messages that pass the filter, over all logs.
   [[nodiscard]] Result<> seek(const ReadStart& start);
 
-  // The next record that passes the filter, or a gap; AtEnd when no log has more now. Views are valid
-  // until the next call.
+  // The next record that passes the filter, or a gap; AtEnd when no log has more now. Views are
+  // valid until the next call.
   [[nodiscard]] Result<Item> next();
 
   // What the node has written since: the edges of its logs, as its ledger publishes them.
@@ -62,7 +62,7 @@ class MergedReader {
   std::vector<Input> inputs_;
   std::optional<SubjectFilter> filter_;
   std::map<StreamId, std::string> names_;
-  std::size_t taken_ = 0;   // index + 1 of the input whose head was given out last; 0: none
+  std::size_t taken_ = 0;  // index + 1 of the input whose head was given out last; 0: none
 };
 
 }  // namespace penstock

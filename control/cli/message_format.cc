@@ -77,9 +77,9 @@ Result<MessageFormat> MessageFormat::parse(std::string_view text) {
     if (c == '\\') {
       const auto meant = unescape(text, at);
       if (!meant) {
-        return fail(Errc::kInvalidArgument,
-                    fmt::format("format '{}': unknown escape; there are \\n \\r \\t \\0 \\\\ \\xHH",
-                                text));
+        return fail(
+            Errc::kInvalidArgument,
+            fmt::format("format '{}': unknown escape; there are \\n \\r \\t \\0 \\\\ \\xHH", text));
       }
       part.literal += *meant;
     } else if (c != '%') {
@@ -126,12 +126,14 @@ void MessageFormat::write(const Record& record, std::string_view stream,
 
 void write_json(const Record& record, std::string_view stream, fmt::memory_buffer& into) {
   const MessageView& message = record.message;
-  Json json = {{"stream", stream},
-               {"log", record.log.value},
-               {"offset", record.offset.value},
-               {"time", rfc3339(message.received.value)},
-               {"received_ns", message.received.value},
-               {"subject", message.subject}};
+  Json json = {
+      {"stream",      stream                         },
+      {"log",         record.log.value               },
+      {"offset",      record.offset.value            },
+      {"time",        rfc3339(message.received.value)},
+      {"received_ns", message.received.value         },
+      {"subject",     message.subject                }
+  };
   Json flags = Json::array();
   if (has_flag(message.flags, MessageFlag::kMalformed)) flags.emplace_back("malformed");
   if (has_flag(message.flags, MessageFlag::kTruncated)) flags.emplace_back("truncated");
@@ -143,11 +145,13 @@ void write_json(const Record& record, std::string_view stream, fmt::memory_buffe
 }
 
 void write_json(const Gap& gap, fmt::memory_buffer& into) {
-  const Json json = {{"gap", to_string(gap.kind)},
-                     {"log", gap.log.value},
-                     {"first", gap.first.value},
-                     {"next", gap.next.value},
-                     {"what", gap.what}};
+  const Json json = {
+      {"gap",   to_string(gap.kind)},
+      {"log",   gap.log.value      },
+      {"first", gap.first.value    },
+      {"next",  gap.next.value     },
+      {"what",  gap.what           }
+  };
   append(into, json.dump());
   into.push_back('\n');
 }

@@ -1,10 +1,10 @@
 // How `penstock read` writes a message.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/result.h"
 #include "storage/read/log_reader.h"

@@ -1,9 +1,9 @@
 // `penstock read`: stored messages, byte for byte, from any place, also while the node writes them.
-#include <fmt/format.h>
-
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+
+#include <fmt/format.h>
 
 #include "base/clock.h"
 #include "control/cli/command.h"
@@ -161,7 +161,10 @@ Result<ExitCode> read(const CommandLine& line, const ReadOptions& options) {
 
 void add_read(CLI::App& program, CommandLine& line) {
   static const std::map<std::string, ReadFormat> formats{
-      {"text", ReadFormat::kText}, {"raw", ReadFormat::kRaw}, {"json", ReadFormat::kJson}};
+      {"text", ReadFormat::kText},
+      {"raw",  ReadFormat::kRaw },
+      {"json", ReadFormat::kJson}
+  };
   const auto options = std::make_shared<ReadOptions>();
   CLI::App* command = program.add_subcommand("read", "Stored messages, from any place on");
   command->fallthrough();
@@ -177,10 +180,10 @@ void add_read(CLI::App& program, CommandLine& line) {
                    "1970, or -15m)")
       ->type_name("PLACE")
       ->capture_default_str();
-  command->add_option("-c,--count", options->count, "end after this many messages")
-      ->type_name("N");
+  command->add_option("-c,--count", options->count, "end after this many messages")->type_name("N");
   command->add_flag("--follow", options->follow, "wait for more at the end");
-  command->add_option("--format", options->format, "text, raw (payloads, a newline after each), json")
+  command
+      ->add_option("--format", options->format, "text, raw (payloads, a newline after each), json")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("text|raw|json")
       ->default_str("text");
@@ -190,9 +193,8 @@ void add_read(CLI::App& program, CommandLine& line) {
                    "%t stream, %p log, %o offset, %T ms since 1970, %N ns, \\n \\t \\xHH")
       ->type_name("FORMAT");
   add_ledger_place(*command, options->place);
-  command->callback([&line, options] {
-    line.run = [&line, options] { return read(line, *options); };
-  });
+  command->callback(
+      [&line, options] { line.run = [&line, options] { return read(line, *options); }; });
 }
 
 }  // namespace penstock

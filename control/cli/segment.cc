@@ -18,14 +18,16 @@ struct SegmentOptions {
 
 Json segment_json(const Source& source, const KeptSegment& segment) {
   const SegmentHeader& header = segment.header;
-  Json json = {{"volume", source.name},
-               {"log", header.log},
-               {"segment", header.sequence},
-               {"slot", header.slot},
-               {"closed", segment.closed},
-               {"generation", fmt::format("{:016x}", header.generation)},
-               {"first_block", header.base_sequence},
-               {"created", rfc3339(header.created_ns)}};
+  Json json = {
+      {"volume", source.name},
+      {"log", header.log},
+      {"segment", header.sequence},
+      {"slot", header.slot},
+      {"closed", segment.closed},
+      {"generation", fmt::format("{:016x}", header.generation)},
+      {"first_block", header.base_sequence},
+      {"created", rfc3339(header.created_ns)}
+  };
   if (segment.closed) {
     const SegmentFooter& footer = segment.footer;
     json["blocks"] = footer.block_count;
@@ -72,23 +74,27 @@ Result<ExitCode> list(const CommandLine& line, const SegmentOptions& options) {
 
 Json block_json(const SegmentScan::Found& found) {
   const BlockHeader& header = found.header;
-  Json json = {{"position", found.position},
-               {"sequence", header.sequence},
-               {"length", header.length},
-               {"used", header.used},
-               {"runs", header.run_count},
-               {"messages", header.message_count},
-               {"crc", fmt::format("{:08x}", header.crc)},
-               {"previous_crc", fmt::format("{:08x}", header.previous_crc)},
-               {"durable_sequence", header.durable_sequence}};
+  Json json = {
+      {"position", found.position},
+      {"sequence", header.sequence},
+      {"length", header.length},
+      {"used", header.used},
+      {"runs", header.run_count},
+      {"messages", header.message_count},
+      {"crc", fmt::format("{:08x}", header.crc)},
+      {"previous_crc", fmt::format("{:08x}", header.previous_crc)},
+      {"durable_sequence", header.durable_sequence}
+  };
   Json streams = Json::array();
   BlockReader reader(found.bytes);
   for (auto bytes = reader.next_run(); !bytes.empty(); bytes = reader.next_run()) {
     const RunReader run(bytes);
     for (std::size_t i = 0; i < run.header().capture_count; ++i) {
-      streams.push_back({{"stream", fmt::format("{:016x}", run.capture(i).stream)},
-                         {"first_offset", run.capture(i).base_offset},
-                         {"messages", run.header().message_count}});
+      streams.push_back({
+          {"stream", fmt::format("{:016x}", run.capture(i).stream)},
+          {"first_offset", run.capture(i).base_offset},
+          {"messages", run.header().message_count}
+      });
     }
   }
   json["captures"] = std::move(streams);
@@ -106,9 +112,11 @@ Result<Json> blocks_of(VolumeDevice& device, const SegmentHeader& header) {
     blocks.push_back(block_json(**found));
     scan.step_over(**found);
   }
-  return Json{{"blocks", blocks},
-              {"end_position", scan.position()},
-              {"end", scan.at_end() ? "end of the segment" : to_string(scan.fault())}};
+  return Json{
+      {"blocks",       blocks                                                        },
+      {"end_position", scan.position()                                               },
+      {"end",          scan.at_end() ? "end of the segment" : to_string(scan.fault())}
+  };
 }
 
 Result<ExitCode> dump(const CommandLine& line, const SegmentOptions& options) {
@@ -142,9 +150,10 @@ Result<ExitCode> dump(const CommandLine& line, const SegmentOptions& options) {
       }
     }
   }
-  return fail(Errc::kNotFound, fmt::format("slot {} holds no segment; 'penstock segment list' lists "
-                                           "those that do",
-                                           options.slot));
+  return fail(Errc::kNotFound,
+              fmt::format("slot {} holds no segment; 'penstock segment list' lists "
+                          "those that do",
+                          options.slot));
 }
 
 }  // namespace
@@ -161,8 +170,9 @@ void add_segment(CLI::App& program, CommandLine& line) {
         ->add_option("--volume", options->volumes, "directory or device; otherwise all configured")
         ->type_name("PATH");
     add_format(*command, options->format);
-    command->callback(
-        [&line, options, run] { line.run = [&line, options, run] { return run(line, *options); }; });
+    command->callback([&line, options, run] {
+      line.run = [&line, options, run] { return run(line, *options); };
+    });
     return command;
   };
   add("list", "All segments, what they hold and of when", list);

@@ -37,7 +37,8 @@ std::string state_of(const LedgerSnapshot& snapshot) {
     return fmt::format("running as process {} since {}", snapshot.pid,
                        rfc3339(snapshot.started.value));
   }
-  return snapshot.ended ? "ended in order" : "gone without an orderly end: these are its last books";
+  return snapshot.ended ? "ended in order"
+                        : "gone without an orderly end: these are its last books";
 }
 
 }  // namespace penstock

@@ -1,5 +1,7 @@
 #include "control/cli/sources.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace penstock {
@@ -15,7 +17,12 @@ Result<std::unique_ptr<Volume>> open_read_only(const std::string& path) {
 Result<std::vector<Source>> open_sources(const CommandLine& line,
                                          const std::vector<std::string>& paths) {
   std::vector<std::pair<std::string, std::string>> wanted;  // name, path
-  for (const std::string& path : paths) wanted.emplace_back(path, path);
+  // A path that the configuration knows has its name there: the ledger speaks of names.
+  const auto known = paths.empty() ? Config{} : load_config(line.config_path).value_or(Config{});
+  for (const std::string& path : paths) {
+    const auto volume = std::ranges::find(known.volumes, path, &VolumeConfig::path);
+    wanted.emplace_back(volume == known.volumes.end() ? path : volume->name, path);
+  }
   if (paths.empty()) {
     auto config = config_of(line);
     if (!config) return std::unexpected(std::move(config.error()));

@@ -1,5 +1,5 @@
-// The volumes that a command reads: those of a configuration, or named by path; opened read-only, so
-// that a running node is not disturbed.
+// The volumes that a command reads: those of a configuration, or named by path; opened read-only,
+// so that a running node is not disturbed.
 #pragma once
 
 #include <memory>

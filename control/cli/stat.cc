@@ -1,8 +1,8 @@
 // `penstock stat`: rates between two looks at the ledger.
-#include <fmt/format.h>
-
 #include <csignal>
 #include <ctime>
+
+#include <fmt/format.h>
 
 #include "base/clock.h"
 #include "control/cli/books_json.h"
@@ -41,8 +41,7 @@ Result<Look> look(const CommandLine& line, const StatOptions& options) {
 class Rates {
  public:
   Rates(const Look& before, const Look& after)
-      : before_(before), after_(after),
-        seconds_(static_cast<double>(after.at - before.at) / 1e9) {}
+      : before_(before), after_(after), seconds_(static_cast<double>(after.at - before.at) / 1e9) {}
 
   [[nodiscard]] double of(std::uint64_t before, std::uint64_t after) const {
     // A node that was started anew counts from zero.
@@ -53,10 +52,12 @@ class Rates {
     const PortBooks& now = after_.books.ports[i];
     const PortBooks& then = before_.books.ports[i];
     const auto missed = [](const DeviceGauges& d) { return d.missed + d.no_buffer + d.errors; };
-    return {{"name", now.name},
-            {"packets", of(then.account.received.count, now.account.received.count)},
-            {"bytes", of(then.account.received.bytes, now.account.received.bytes)},
-            {"missed", of(missed(then.device), missed(now.device))}};
+    return {
+        {"name", now.name},
+        {"packets", of(then.account.received.count, now.account.received.count)},
+        {"bytes", of(then.account.received.bytes, now.account.received.bytes)},
+        {"missed", of(missed(then.device), missed(now.device))}
+    };
   }
 
   [[nodiscard]] Json messages(const MessageBooks& then, const MessageBooks& now) const {
@@ -64,36 +65,41 @@ class Rates {
     MessageAccount b = now.account;
     const Tally& stored_then = a[MessageFate::kStored];
     const Tally& stored_now = b[MessageFate::kStored];
-    return {{"name", now.name},
-            {"offered", of(a.offered.count, b.offered.count)},
-            {"stored", of(stored_then.count, stored_now.count)},
-            {"stored_bytes", of(stored_then.bytes, stored_now.bytes)},
-            {"dropped", of(dropped(a).count, dropped(b).count)},
-            {"in_flight", b.in_flight.count}};
+    return {
+        {"name", now.name},
+        {"offered", of(a.offered.count, b.offered.count)},
+        {"stored", of(stored_then.count, stored_now.count)},
+        {"stored_bytes", of(stored_then.bytes, stored_now.bytes)},
+        {"dropped", of(dropped(a).count, dropped(b).count)},
+        {"in_flight", b.in_flight.count}
+    };
   }
 
   [[nodiscard]] Json gauges(const AccountSnapshot& then, const AccountSnapshot& now) const {
     const auto a = then.as<ShardGauges>();
     const auto b = now.as<ShardGauges>();
-    const double busy = b.tsc_hz == 0 ? 0
-                                      : of(a.busy_cycles, b.busy_cycles) /
-                                            static_cast<double>(b.tsc_hz);
-    return {{"shard", now.shard},
-            {"loops", of(a.loops, b.loops)},
-            {"busy_share", busy},
-            {"written_bytes", of(a.bytes_written, b.bytes_written)},
-            {"blocks", b.blocks},
-            {"blocks_free", b.blocks_free}};
+    const double busy =
+        b.tsc_hz == 0 ? 0 : of(a.busy_cycles, b.busy_cycles) / static_cast<double>(b.tsc_hz);
+    return {
+        {"shard", now.shard},
+        {"loops", of(a.loops, b.loops)},
+        {"busy_share", busy},
+        {"written_bytes", of(a.bytes_written, b.bytes_written)},
+        {"blocks", b.blocks},
+        {"blocks_free", b.blocks_free}
+    };
   }
 
   [[nodiscard]] Json all() const {
-    Json json = {{"node", after_.snapshot.node},
-                 {"alive", after_.snapshot.alive},
-                 {"seconds", seconds_},
-                 {"balanced", after_.books.balanced()}};
+    Json json = {
+        {"node",     after_.snapshot.node   },
+        {"alive",    after_.snapshot.alive  },
+        {"seconds",  seconds_               },
+        {"balanced", after_.books.balanced()}
+    };
     json["ports"] = Json::array();
     for (std::size_t i = 0; i < after_.books.ports.size(); ++i) json["ports"].push_back(port(i));
-    const auto add = [&](const std::string& name, const std::vector<MessageBooks> Books::*list) {
+    const auto add = [&](const std::string& name, const std::vector<MessageBooks> Books::* list) {
       json[name] = Json::array();
       for (std::size_t i = 0; i < (after_.books.*list).size(); ++i) {
         json[name].push_back(messages((before_.books.*list)[i], (after_.books.*list)[i]));
@@ -124,8 +130,8 @@ std::string table_of(const Json& rates) {
   std::string text;
   Table ports({"PORT", "PACKETS/S", "BYTES/S", "MISSED/S"});
   for (const Json& port : rates["ports"]) {
-    ports.add({port["name"], whole(port["packets"]), short_bytes(port["bytes"]),
-               whole(port["missed"])});
+    ports.add(
+        {port["name"], whole(port["packets"]), short_bytes(port["bytes"]), whole(port["missed"])});
   }
   text += ports.text() + '\n';
   const auto add = [&](const char* head, const char* list) {
@@ -160,8 +166,8 @@ void sleep_for(std::int64_t nanos) {
 Result<ExitCode> show_stat(const CommandLine& line, const StatOptions& options) {
   const auto interval = parse_duration(options.interval);
   if (!interval || *interval <= 0) {
-    return fail(Errc::kInvalidArgument, fmt::format("--interval '{}' is no duration like \"1s\"",
-                                                    options.interval));
+    return fail(Errc::kInvalidArgument,
+                fmt::format("--interval '{}' is no duration like \"1s\"", options.interval));
   }
   auto before = look(line, options);
   if (!before) return std::unexpected(std::move(before.error()));
@@ -177,8 +183,8 @@ Result<ExitCode> show_stat(const CommandLine& line, const StatOptions& options) 
         fmt::print("{}\n", rates.dump());
       } else {
         // Home and clear, so that a watched table stands still.
-        fmt::print("{}Node {}, {}\n\n{}", options.watch ? "\x1b[H\x1b[J" : "",
-                   after->snapshot.node, state_of(after->snapshot), table_of(rates));
+        fmt::print("{}Node {}, {}\n\n{}", options.watch ? "\x1b[H\x1b[J" : "", after->snapshot.node,
+                   state_of(after->snapshot), table_of(rates));
       }
       std::fflush(stdout);
     }
@@ -199,9 +205,8 @@ void add_stat(CLI::App& program, CommandLine& line) {
       ->type_name("TIME")
       ->capture_default_str();
   command->add_flag("--watch", options->watch, "go on until interrupted");
-  command->callback([&line, options] {
-    line.run = [&line, options] { return show_stat(line, *options); };
-  });
+  command->callback(
+      [&line, options] { line.run = [&line, options] { return show_stat(line, *options); }; });
 }
 
 }  // namespace penstock

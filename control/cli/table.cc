@@ -1,11 +1,11 @@
 #include "control/cli/table.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <locale>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 
 #include "base/units.h"
 

@@ -1,11 +1,12 @@
 // `penstock verify`: the offline check of volumes.
+#include "storage/recover/verify.h"
+
 #include <fmt/format.h>
 
 #include "control/cli/books_json.h"
 #include "control/cli/command.h"
 #include "control/cli/sources.h"
 #include "control/cli/table.h"
-#include "storage/recover/verify.h"
 
 namespace penstock {
 namespace {
@@ -23,37 +24,45 @@ struct Verified {
 };
 
 Json totals_json(const VerifyTotals& totals) {
-  return {{"segments", totals.segments},
-          {"closed", totals.closed},
-          {"open", totals.open},
-          {"blocks", totals.blocks},
-          {"messages", totals.messages},
-          {"payload_bytes", totals.payload_bytes},
-          {"bytes_checked", totals.bytes_checked},
-          {"unused_bytes", totals.unused_bytes},
-          {"unreadable_bytes", totals.unreadable_bytes}};
+  return {
+      {"segments",         totals.segments        },
+      {"closed",           totals.closed          },
+      {"open",             totals.open            },
+      {"blocks",           totals.blocks          },
+      {"messages",         totals.messages        },
+      {"payload_bytes",    totals.payload_bytes   },
+      {"bytes_checked",    totals.bytes_checked   },
+      {"unused_bytes",     totals.unused_bytes    },
+      {"unreadable_bytes", totals.unreadable_bytes}
+  };
 }
 
 Json volume_json(const Verified& verified) {
-  Json json = {{"volume", verified.path},
-               {"clean", verified.clean()},
-               {"slots", verified.report.slots},
-               {"free_slots", verified.report.free_slots},
-               {"total", totals_json(verified.report.total)}};
+  Json json = {
+      {"volume",     verified.path                     },
+      {"clean",      verified.clean()                  },
+      {"slots",      verified.report.slots             },
+      {"free_slots", verified.report.free_slots        },
+      {"total",      totals_json(verified.report.total)}
+  };
   json["logs"] = Json::array();
   for (const auto& [number, totals] : verified.report.logs) {
-    Json log = {{"log", number.value}};
+    Json log = {
+        {"log", number.value}
+    };
     log.update(totals_json(totals));
     json["logs"].push_back(std::move(log));
   }
   json["findings"] = Json::array();
   for (const Finding& finding : verified.report.findings) {
-    json["findings"].push_back({{"kind", to_string(finding.kind)},
-                                {"damage", is_damage(finding)},
-                                {"slot", finding.slot.value},
-                                {"offset", finding.offset},
-                                {"bytes", finding.bytes},
-                                {"what", finding.what}});
+    json["findings"].push_back({
+        {"kind",   to_string(finding.kind)},
+        {"damage", is_damage(finding)     },
+        {"slot",   finding.slot.value     },
+        {"offset", finding.offset         },
+        {"bytes",  finding.bytes          },
+        {"what",   finding.what           }
+    });
   }
   return json;
 }
@@ -81,8 +90,7 @@ Result<Verified> verify_one(const std::string& path) {
   auto volume = open_read_only(path);
   if (!volume) return std::unexpected(std::move(volume.error()));
   // A node that writes would make the check find what is only half written.
-  if (auto locked = (*volume)->device().lock();
-      !locked && locked.error().code == Errc::kBusy) {
+  if (auto locked = (*volume)->device().lock(); !locked && locked.error().code == Errc::kBusy) {
     return fail(Errc::kBusy, locked.error().what + "; verify works on volumes that nobody writes");
   }
   auto report = verify_volume(**volume);
@@ -112,7 +120,12 @@ Result<ExitCode> verify(const CommandLine& line, const VerifyOptions& options) {
     }
   }
   if (options.format == OutputFormat::kJson) {
-    fmt::print("{}\n", Json{{"clean", clean}, {"volumes", volumes}}.dump(2));
+    fmt::print("{}\n",
+               Json{
+                   {"clean",   clean  },
+                   {"volumes", volumes}
+    }
+                   .dump(2));
   }
   return clean ? ExitCode::kOk : ExitCode::kFailed;
 }
@@ -124,12 +137,12 @@ void add_verify(CLI::App& program, CommandLine& line) {
   CLI::App* command = program.add_subcommand(
       "verify", "Checks every byte of volumes that no node is writing, and locates all damage");
   command->fallthrough();
-  command->add_option("volume", options->volumes, "directories or devices; otherwise all configured")
+  command
+      ->add_option("volume", options->volumes, "directories or devices; otherwise all configured")
       ->type_name("VOLUME");
   add_format(*command, options->format);
-  command->callback([&line, options] {
-    line.run = [&line, options] { return verify(line, *options); };
-  });
+  command->callback(
+      [&line, options] { line.run = [&line, options] { return verify(line, *options); }; });
 }
 
 }  // namespace penstock

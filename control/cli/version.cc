@@ -1,10 +1,11 @@
 // `penstock version`.
-#include <fmt/format.h>
-#include <rte_version.h>
-
 #include "base/version.h"
+
+#include <fmt/format.h>
+
 #include "control/cli/books_json.h"
 #include "control/cli/command.h"
+#include "dataplane/port/eal.h"
 #include "storage/format/format.h"
 
 namespace penstock {
@@ -19,10 +20,13 @@ void add_version(CLI::App& program, CommandLine& line) {
     line.run = [format]() -> Result<ExitCode> {
       if (*format == OutputFormat::kJson) {
         const Json json = {
-            {"penstock", kVersion}, {"format", kFormatVersion}, {"dpdk", rte_version()}};
+            {"penstock", kVersion      },
+            {"format",   kFormatVersion},
+            {"dpdk",     dpdk_version()}
+        };
         fmt::print("{}\n", json.dump(2));
       } else {
-        fmt::print("penstock {}, format {}, {}\n", kVersion, kFormatVersion, rte_version());
+        fmt::print("penstock {}, format {}, {}\n", kVersion, kFormatVersion, dpdk_version());
       }
       return ExitCode::kOk;
     };

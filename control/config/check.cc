@@ -1,10 +1,10 @@
 #include "control/config/check.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "control/config/doors.h"
 #include "control/config/value.h"
@@ -41,8 +41,8 @@ std::string at(std::string_view section, std::size_t i, std::string_view key) {
 
 bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= kNameBytesMax && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
   });
 }
 
@@ -160,9 +160,8 @@ void check_volume(Check& check, std::size_t i) {
                              format_size(volume.block_bytes)));
   }
   if (volume.capacity != 0 && volume.capacity < 2 * volume.segment_bytes) {
-    check.refuse(at("volume", i, "capacity"),
-                 fmt::format("must hold at least two segments of {}",
-                             format_size(volume.segment_bytes)));
+    check.refuse(at("volume", i, "capacity"), fmt::format("must hold at least two segments of {}",
+                                                          format_size(volume.segment_bytes)));
   }
 }
 

@@ -1,5 +1,5 @@
-// A node as its TOML file declares it. docs/penstock.toml documents every key in place; the defaults
-// here are the ones written there.
+// A node as its TOML file declares it. docs/penstock.toml documents every key in place; the
+// defaults here are the ones written there.
 #pragma once
 
 #include <cstdint>
@@ -38,11 +38,11 @@ struct PortConfig {
   std::uint32_t mtu = 1500;
   std::uint32_t receive_descriptors = 1024;
   std::uint32_t transmit_descriptors = 512;
-  std::uint32_t buffers = 8192;        // packet buffers of each queue
+  std::uint32_t buffers = 8192;  // packet buffers of each queue
   bool promiscuous = false;
-  bool verify_checksums = true;        // in software where the device does not
-  std::uint32_t answer_limit = 1000;   // ARP, neighbour and echo answers a second and queue
-  std::uint32_t fragments = 1024;      // datagrams being put together at once, a queue; 0: none
+  bool verify_checksums = true;       // in software where the device does not
+  std::uint32_t answer_limit = 1000;  // ARP, neighbour and echo answers a second and queue
+  std::uint32_t fragments = 1024;     // datagrams being put together at once, a queue; 0: none
   std::int64_t fragment_timeout_ns = 1 * kNanosPerSecond;
 };
 
@@ -85,8 +85,8 @@ enum class LineFraming : std::uint8_t { kLine, kDatagram };
 struct DoorConfig {
   std::string name;
   DoorKind kind = DoorKind::kSyslog;
-  std::vector<std::string> listen;  // "10.0.0.2:514", "[fd00::2]:514", "*:514"
-  std::string subject;              // template; empty: the kind's default
+  std::vector<std::string> listen;           // "10.0.0.2:514", "[fd00::2]:514", "*:514"
+  std::string subject;                       // template; empty: the kind's default
   LineFraming framing = LineFraming::kLine;  // kind "line" only
 };
 
@@ -115,9 +115,10 @@ struct ConfigProblem {
 [[nodiscard]] std::string to_string(const ConfigProblem& problem);
 
 // Reads and checks the whole file, and reports every problem, not just the first.
-[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path);
-[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text,
-                                                                             const std::string& file);
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> load_config(
+    const std::string& path);
+[[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(
+    std::string_view text, const std::string& file);
 
 // The memory that a node with this configuration takes at most, in bytes.
 [[nodiscard]] std::uint64_t memory_bound(const Config& config);

@@ -19,7 +19,8 @@ Section<T> section(std::string_view name, const KeyRow<T> (&rows)[N]) {
 const Section<NodeConfig>& node_section() {
   using T = NodeConfig;
   static const KeyRow<T> rows[] = {
-      {{"node.name", "string", "\"penstock\"", "what this node is called in logs and in its ledger"},
+      {{"node.name", "string", "\"penstock\"",
+        "what this node is called in logs and in its ledger"},
        set_text(&T::name)},
       {{"node.runtime_dir", "path", "\"/run/penstock\"",
         "where the running node keeps its ledger; made when it is missing"},
@@ -63,7 +64,8 @@ const Section<PortConfig>& port_section() {
         "PCI address (\"0000:3b:00.0\") or DPDK virtual device (\"net_af_xdp0,iface=eth1\")"},
        set_text(&T::device)},
       {{"port.addresses", "list of strings", "[]",
-        "its IP addresses with prefix lengths; without any it takes every packet, as a mirror port"},
+        "its IP addresses with prefix lengths; without any it takes every packet, as a mirror "
+        "port"},
        set_texts(&T::addresses)},
       {{"port.shards", "list of integers", "[]",
         "the shards that poll it, one queue each, counted from 0; empty: all"},
@@ -131,7 +133,7 @@ const Section<VolumeConfig>& volume_section() {
       {{"volume.durability", "choice", "\"sync\"",
         "\"sync\": each write completes on stable storage; \"flush\": a flush follows the writes"},
        set_choice(&T::durability,
-                  {{"sync", DurabilityConfig::kSync}, {"flush", DurabilityConfig::kFlush}})},
+       {{"sync", DurabilityConfig::kSync}, {"flush", DurabilityConfig::kFlush}})},
       {{"volume.block_bytes", "size", "\"256KiB\"", "largest write; a message must fit in it"},
        set_size(&T::block_bytes, kBlockBytesMin, kBlockBytesMax)},
       {{"volume.memory", "size", "\"32MiB\"", "of blocks, for each shard that writes here"},
@@ -149,9 +151,9 @@ const Section<VolumeConfig>& volume_section() {
       {{"volume.retention.max_age", "duration", "\"0\"",
         "delete segments whose last message is older; \"0\": no such rule"},
        set_duration_at<T>([](T& v) -> std::int64_t& { return v.retention.max_age_ns; }, 0,
-                          100 * 365 * kDay)},
+       100 * 365 * kDay)},
       {{"volume.retention.min_free", "size", "0",
-        "keep this much of the file system free: delete the oldest, then stop growing"},
+        "keep this much of the file system free: give the oldest segments' space back"},
        set_size_at<T>([](T& v) -> std::uint64_t& { return v.retention.min_free; }, 0, kAnySize)},
   };
   static const auto all = section("volume", rows);
@@ -174,7 +176,7 @@ const Section<DoorConfig>& door_section() {
       {{"door.framing", "choice", "\"line\"",
         "of kind \"line\": one message a \"line\", or one a \"datagram\""},
        set_choice(&T::framing,
-                  {{"line", LineFraming::kLine}, {"datagram", LineFraming::kDatagram}})},
+       {{"line", LineFraming::kLine}, {"datagram", LineFraming::kDatagram}})},
   };
   static const auto all = section("door", rows);
   return all;
@@ -183,10 +185,10 @@ const Section<DoorConfig>& door_section() {
 const Section<StreamConfig>& stream_section() {
   using T = StreamConfig;
   static const KeyRow<T> rows[] = {
-      {{"stream.name", "string", "", "what the stream is called"}, set_text(&T::name)},
+      {{"stream.name", "string", "", "what the stream is called"},                         set_text(&T::name)},
       {{"stream.subjects", "list of strings", "",
         "filters of the subjects that it captures: \"syslog.>\", \"app.*.error\""},
-       set_texts(&T::subjects)},
+       set_texts(&T::subjects)                                                                               },
   };
   static const auto all = section("stream", rows);
   return all;

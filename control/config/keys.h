@@ -2,10 +2,10 @@
 // docs/penstock.toml all work from these rows.
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <functional>
 #include <optional>
+
+#include <toml++/toml.h>
 
 #include "control/config/config.h"
 

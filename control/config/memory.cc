@@ -21,7 +21,8 @@ std::size_t queues_of(const PortConfig& port, const Config& config) {
   return port.shards.empty() ? config.shards.size() : port.shards.size();
 }
 
-// The index of the segment being filled and of the one being closed, and the pages they are laid out in.
+// The index of the segment being filled and of the one being closed, and the pages they are laid
+// out in.
 std::uint64_t index_memory(const VolumeConfig& volume) {
   const std::uint64_t blocks = volume.segment_bytes / kBlockBytesMin;
   return 4 * blocks * sizeof(IndexEntry) + 2 * volume.block_bytes + 2 * kMiB;

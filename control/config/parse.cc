@@ -1,9 +1,10 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "control/config/check.h"
 #include "control/config/keys.h"
@@ -17,12 +18,13 @@ constexpr std::size_t kFileBytesMax = 4 * kMiB;
 // One file being read: where problems go.
 struct Reading {
   const std::string& file;
-  std::vector<ConfigProblem> problems;
+  std::multimap<unsigned, ConfigProblem> problems;  // by line
   ConfigLines lines;
 
   void refuse(const toml::node& node, std::string key, std::string what) {
-    problems.push_back({file, node.source().begin.line, std::move(key), std::move(what)});
+    add({file, node.source().begin.line, std::move(key), std::move(what)});
   }
+  void add(ConfigProblem problem) { problems.emplace(problem.line, std::move(problem)); }
 };
 
 // "port[0]" + "device"
@@ -152,24 +154,28 @@ std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view 
     read_root(reading, root, config);
   } catch (const toml::parse_error& error) {
     return std::unexpected(std::vector<ConfigProblem>{
-        {file, error.source().begin.line, "", std::string(error.description())}});
+        {file, error.source().begin.line, "", std::string(error.description())}
+    });
   }
   fill_in(config);
   // What is wrong as a whole is judged only when every value by itself is right.
   if (reading.problems.empty()) {
     for (ConfigProblem& problem : check_config(config, reading.lines)) {
       problem.file = file;
-      reading.problems.push_back(std::move(problem));
+      reading.add(std::move(problem));
     }
   }
   if (reading.problems.empty()) return config;
-  std::ranges::stable_sort(reading.problems, {}, &ConfigProblem::line);
-  return std::unexpected(std::move(reading.problems));
+  std::vector<ConfigProblem> problems;
+  for (auto& [line, problem] : reading.problems) problems.push_back(std::move(problem));
+  return std::unexpected(std::move(problems));
 }
 
 std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path) {
   const auto refuse = [&](std::string what) {
-    return std::unexpected(std::vector<ConfigProblem>{{path, 0, "", std::move(what)}});
+    return std::unexpected(std::vector<ConfigProblem>{
+        {path, 0, "", std::move(what)}
+    });
   };
   std::ifstream file(path, std::ios::binary);
   if (!file) {

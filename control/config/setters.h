@@ -1,10 +1,10 @@
 // How a value of the file becomes a member of a configuration struct, with its bounds.
 #pragma once
 
+#include <utility>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <utility>
 
 #include "control/config/keys.h"
 #include "control/config/value.h"
@@ -12,7 +12,7 @@
 namespace penstock {
 
 template <class T>
-SetKey<T> set_text(std::string T::*member) {
+SetKey<T> set_text(std::string T::* member) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const auto value = node.value_exact<std::string>();
     if (!value) return "must be a string in quotes";
@@ -22,7 +22,7 @@ SetKey<T> set_text(std::string T::*member) {
 }
 
 template <class T>
-SetKey<T> set_texts(std::vector<std::string> T::*member) {
+SetKey<T> set_texts(std::vector<std::string> T::* member) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const toml::array* array = node.as_array();
     if (array == nullptr) return "must be a list of strings: [\"...\"]";
@@ -38,7 +38,7 @@ SetKey<T> set_texts(std::vector<std::string> T::*member) {
 }
 
 template <class T>
-SetKey<T> set_flag(bool T::*member) {
+SetKey<T> set_flag(bool T::* member) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const auto value = node.value_exact<bool>();
     if (!value) return "must be true or false";
@@ -48,7 +48,7 @@ SetKey<T> set_flag(bool T::*member) {
 }
 
 template <class T, class N>
-SetKey<T> set_number(N T::*member, std::int64_t least, std::int64_t most) {
+SetKey<T> set_number(N T::* member, std::int64_t least, std::int64_t most) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const auto value = node.value_exact<std::int64_t>();
     if (!value || *value < least || *value > most) {
@@ -60,7 +60,7 @@ SetKey<T> set_number(N T::*member, std::int64_t least, std::int64_t most) {
 }
 
 template <class T>
-SetKey<T> set_numbers(std::vector<unsigned> T::*member, std::int64_t most) {
+SetKey<T> set_numbers(std::vector<unsigned> T::* member, std::int64_t most) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const toml::array* array = node.as_array();
     const auto refusal = fmt::format("must be a list of whole numbers from 0 to {}: [0, 1]", most);
@@ -100,7 +100,7 @@ SetKey<T> set_size_at(Get get, std::uint64_t least, std::uint64_t most) {
 }
 
 template <class T, class N>
-SetKey<T> set_size(N T::*member, std::uint64_t least, std::uint64_t most) {
+SetKey<T> set_size(N T::* member, std::uint64_t least, std::uint64_t most) {
   return set_size_at<T>([=](T& into) -> N& { return into.*member; }, least, most);
 }
 
@@ -120,12 +120,12 @@ SetKey<T> set_duration_at(Get get, std::int64_t least, std::int64_t most) {
 }
 
 template <class T>
-SetKey<T> set_duration(std::int64_t T::*member, std::int64_t least, std::int64_t most) {
+SetKey<T> set_duration(std::int64_t T::* member, std::int64_t least, std::int64_t most) {
   return set_duration_at<T>([=](T& into) -> std::int64_t& { return into.*member; }, least, most);
 }
 
 template <class T, class E>
-SetKey<T> set_choice(E T::*member, std::vector<std::pair<std::string, E>> choices) {
+SetKey<T> set_choice(E T::* member, std::vector<std::pair<std::string, E>> choices) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     std::vector<std::string> names;
     const auto text = node.value_exact<std::string>();

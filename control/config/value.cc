@@ -1,13 +1,13 @@
 #include "control/config/value.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <numeric>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/units.h"
 
@@ -19,22 +19,26 @@ struct Unit {
   std::uint64_t factor;
 };
 
-constexpr std::array<Unit, 9> kSizes{{{"TiB", 1024 * kGiB},
-                                      {"GiB", kGiB},
-                                      {"MiB", kMiB},
-                                      {"KiB", kKiB},
-                                      {"TB", 1'000'000'000'000},
-                                      {"GB", 1'000'000'000},
-                                      {"MB", 1'000'000},
-                                      {"KB", 1'000},
-                                      {"B", 1}}};
-constexpr std::array<Unit, 7> kTimes{{{"d", 86'400'000'000'000},
-                                      {"h", 3'600'000'000'000},
-                                      {"m", 60'000'000'000},
-                                      {"s", 1'000'000'000},
-                                      {"ms", 1'000'000},
-                                      {"us", 1'000},
-                                      {"ns", 1}}};
+constexpr std::array<Unit, 9> kSizes{
+    {{"TiB", 1024 * kGiB},
+     {"GiB", kGiB},
+     {"MiB", kMiB},
+     {"KiB", kKiB},
+     {"TB", 1'000'000'000'000},
+     {"GB", 1'000'000'000},
+     {"MB", 1'000'000},
+     {"KB", 1'000},
+     {"B", 1}}
+};
+constexpr std::array<Unit, 7> kTimes{
+    {{"d", 86'400'000'000'000},
+     {"h", 3'600'000'000'000},
+     {"m", 60'000'000'000},
+     {"s", 1'000'000'000},
+     {"ms", 1'000'000},
+     {"us", 1'000},
+     {"ns", 1}}
+};
 
 Result<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units,
                                      bool bare_allowed, std::string_view like) {
@@ -42,8 +46,8 @@ Result<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit
     return fail(Errc::kInvalidArgument, fmt::format("'{}' is not {}", text, like));
   };
   double number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number,
-                                      std::chars_format::fixed);
+  const auto parsed =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (parsed.ec != std::errc() || !std::isfinite(number) || number < 0) return refuse();
   auto rest = text.substr(static_cast<std::size_t>(parsed.ptr - text.data()));
   while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);

@@ -1,11 +1,11 @@
 // penstockd: runs one node from one configuration file, in the foreground.
+#include <csignal>
+#include <cstdio>
+
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <CLI/CLI.hpp>
-#include <csignal>
-#include <cstdio>
 
 #include "base/version.h"
 #include "control/config/config.h"
@@ -24,7 +24,7 @@ volatile std::sig_atomic_t stop = 0;
 void ask_to_stop(int /*signal*/) { stop = 1; }
 
 void catch_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = ask_to_stop;
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
@@ -45,8 +45,8 @@ int run_node(Config config) {
   spdlog::info("node {} stopping: taking what the queues hold, sealing and flushing", name);
   const bool drained = node.drain();
   if (!drained) {
-    spdlog::error("node {}: a drive did not take the last messages; the ledger shows them in flight",
-                  name);
+    spdlog::error(
+        "node {}: a drive did not take the last messages; the ledger shows them in flight", name);
   }
   spdlog::info("node {} stopped", name);
   return drained ? kOk : kFailed;

@@ -1,11 +1,11 @@
 #include "control/daemon/node.h"
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "base/rng.h"
 #include "control/config/value.h"
@@ -70,8 +70,8 @@ Result<> Node::start(const volatile std::sig_atomic_t& stop) {
 Result<> Node::open_all_volumes() {
   std::vector<std::vector<LogNumber>> logs(config_.volumes.size());
   for (unsigned shard = 0; shard < config_.shards.size(); ++shard) {
-    const auto at = std::ranges::find(config_.volumes, config_.shards[shard].volume,
-                                      &VolumeConfig::name);
+    const auto at =
+        std::ranges::find(config_.volumes, config_.shards[shard].volume, &VolumeConfig::name);
     logs[static_cast<std::size_t>(at - config_.volumes.begin())].emplace_back(shard);
   }
   auto volumes = open_volumes(config_, logs, clock_);
@@ -97,9 +97,10 @@ Result<> Node::start_dpdk(const Placement& placement) {
   eal_ = *started;
   eal_started_ = true;
   if (!eal_.hugepages && config_.dpdk.hugepages == Hugepages::kAuto) {
-    spdlog::warn("not enough hugepages for dpdk.memory = {}: using plain pages, which costs speed; "
-                 "reserve some with 'sysctl vm.nr_hugepages=N'",
-                 format_size(config_.dpdk.memory));
+    spdlog::warn(
+        "not enough hugepages for dpdk.memory = {}: using plain pages, which costs speed; "
+        "reserve some with 'sysctl vm.nr_hugepages=N'",
+        format_size(config_.dpdk.memory));
   }
   return {};
 }
@@ -160,8 +161,8 @@ Result<> Node::create_ledger() {
     area.push_back({AccountKind::kShardGauges, number, name});
     area.push_back({AccountKind::kLogEdge, number, config_.shards[shard].volume});
   }
-  auto created = LedgerFile::create(ledger_path(config_.node), config_.node.name, areas,
-                                    clock_.unix_now());
+  auto created =
+      LedgerFile::create(ledger_path(config_.node), config_.node.name, areas, clock_.unix_now());
   if (!created) return std::unexpected(std::move(created.error()));
   ledger_ = std::move(*created);
   return {};
@@ -216,22 +217,24 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
     if (!frame) return std::unexpected(std::move(frame.error()));
     const auto polled_by = shards_of(config_.ports[port]);
     const auto queue = std::ranges::find(polled_by, shard) - polled_by.begin();
-    plan.queues.push_back({.queue = &ports_[port]->queue(static_cast<unsigned>(queue)),
-                           .frame = std::move(*frame)});
+    plan.queues.push_back(
+        {.queue = &ports_[port]->queue(static_cast<unsigned>(queue)), .frame = std::move(*frame)});
   }
   return plan;
 }
 
 Result<FrameOptions> Node::frame_of(std::size_t port) const {
   const PortConfig& config = config_.ports[port];
-  FrameOptions frame{.ethernet_address = ports_[port]->facts().ethernet_address,
-                     .any_address = config.addresses.empty(),
-                     .verify_checksums = config.verify_checksums,
-                     .fragments = {.datagrams = config.fragments,
-                                   .packets = std::min(2 * config.fragments, config.buffers / 4),
-                                   .timeout_ns = config.fragment_timeout_ns,
-                                   .hash_seed = Rng::from_kernel().next()},
-                     .answers = {.answers_per_second = config.answer_limit}};
+  FrameOptions frame{
+      .ethernet_address = ports_[port]->facts().ethernet_address,
+      .any_address = config.addresses.empty(),
+      .verify_checksums = config.verify_checksums,
+      .fragments = {.datagrams = config.fragments,
+                    .packets = std::min(2 * config.fragments, config.buffers / 4),
+                    .timeout_ns = config.fragment_timeout_ns,
+                    .hash_seed = Rng::from_kernel().next()},
+      .answers = {.answers_per_second = config.answer_limit}
+  };
   for (const std::string& text : config.addresses) {
     auto address = parse_port_address(text);
     if (!address) return std::unexpected(std::move(address.error()));
@@ -265,8 +268,8 @@ std::vector<std::size_t> Node::ports_of(unsigned shard) const {
 }
 
 RunningVolume& Node::volume_of(unsigned shard) {
-  const auto at = std::ranges::find(config_.volumes, config_.shards[shard].volume,
-                                    &VolumeConfig::name);
+  const auto at =
+      std::ranges::find(config_.volumes, config_.shards[shard].volume, &VolumeConfig::name);
   return volumes_[static_cast<std::size_t>(at - config_.volumes.begin())];
 }
 

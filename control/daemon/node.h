@@ -1,4 +1,5 @@
-// A running node: everything that one configuration declares, put together and taken apart in order.
+// A running node: everything that one configuration declares, put together and taken apart in
+// order.
 #pragma once
 
 #include <csignal>
@@ -27,8 +28,8 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // Opens volumes, ports and ledger and starts the shards; ready for packets when it returns. `stop`
-  // turning true makes it give up early.
+  // Opens volumes, ports and ledger and starts the shards; ready for packets when it returns.
+  // `stop` turning true makes it give up early.
   [[nodiscard]] Result<> start(const volatile std::sig_atomic_t& stop);
 
   // Looks after volumes and gauges until `stop` turns true.

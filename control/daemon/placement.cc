@@ -1,15 +1,17 @@
 #include "control/daemon/placement.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace penstock {
 namespace {
@@ -30,16 +32,18 @@ std::set<unsigned> parse_core_list(const std::string& text) {
   for (std::string part; std::getline(parts, part, ',');) {
     unsigned first = 0;
     unsigned last = 0;
-    const int n = std::sscanf(part.c_str(), "%u-%u", &first, &last);
-    if (n < 1) continue;
-    for (unsigned core = first; core <= (n == 2 ? last : first); ++core) cores.insert(core);
+    const auto parsed = std::from_chars(part.data(), part.data() + part.size(), first);
+    if (parsed.ec != std::errc()) continue;
+    last = first;
+    if (*parsed.ptr == '-') std::from_chars(parsed.ptr + 1, part.data() + part.size(), last);
+    for (unsigned core = first; core <= last; ++core) cores.insert(core);
   }
   return cores;
 }
 
 // The sysfs folder of the drive that a path lies on, or empty.
 fs::path drive_of(const std::string& path, const std::string& root) {
-  struct stat st {};
+  struct stat st{};
   if (stat(path.c_str(), &st) != 0) return {};
   const dev_t device = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
   std::error_code error;
@@ -54,7 +58,8 @@ fs::path drive_of(const std::string& path, const std::string& root) {
   return block;
 }
 
-// Cores on which an interrupt has been taken, from its line in /proc/interrupts: "36:  0  8076  ...".
+// Cores on which an interrupt has been taken, from its line in /proc/interrupts: "36:  0  8076
+// ...".
 std::set<unsigned> cores_of_interrupts(const std::set<unsigned>& numbers, const std::string& root) {
   std::set<unsigned> cores;
   std::ifstream interrupts(root + "/proc/interrupts");
@@ -70,7 +75,8 @@ std::set<unsigned> cores_of_interrupts(const std::set<unsigned>& numbers, const 
     std::string number;
     fields >> number;
     unsigned n = 0;
-    if (std::sscanf(number.c_str(), "%u:", &n) != 1 || !numbers.contains(n)) continue;
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), n);
+    if (parsed.ec != std::errc() || !numbers.contains(n)) continue;
     for (const unsigned core : columns) {
       std::uint64_t count = 0;
       if (!(fields >> count)) break;
@@ -136,13 +142,14 @@ Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& 
           shard, core, shard));
     }
   }
-  const bool all_take_interrupts = std::ranges::all_of(
-      host.usable, [&](unsigned core) { return host.drive.contains(core); });
-  std::vector<unsigned> order;  // isolated cores first, then the highest: core 0 has the most other work
+  const bool all_take_interrupts =
+      std::ranges::all_of(host.usable, [&](unsigned core) { return host.drive.contains(core); });
+  std::vector<unsigned> order;  // isolated cores first, then the highest: core 0 has the most other
+                                // work
   for (const unsigned core : host.usable) {
     if (all_take_interrupts || !host.drive.contains(core)) order.push_back(core);
   }
-  std::ranges::stable_sort(order, [&](unsigned a, unsigned b) {
+  std::ranges::sort(order, [&](unsigned a, unsigned b) {
     return std::pair(!host.isolated.contains(a), b) < std::pair(!host.isolated.contains(b), a);
   });
   std::size_t next = 0;
@@ -159,9 +166,8 @@ Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& 
       taken.insert(core);
     } else {
       core = order[next++ % order.size()];
-      placement.warnings.push_back(
-          fmt::format("shard {} shares core {} with another shard: there is no other core", shard,
-                      core));
+      placement.warnings.push_back(fmt::format(
+          "shard {} shares core {} with another shard: there is no other core", shard, core));
     }
     placement.cores.push_back(core);
   }

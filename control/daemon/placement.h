@@ -1,5 +1,6 @@
-// Which core each shard polls on. A poller on a core that takes a drive's interrupts delays the drive's
-// completions by milliseconds: such a core is never chosen, and one that was configured is reported.
+// Which core each shard polls on. A poller on a core that takes a drive's interrupts delays the
+// drive's completions by milliseconds: such a core is never chosen, and one that was configured is
+// reported.
 #pragma once
 
 #include <set>
@@ -10,15 +11,15 @@
 
 namespace penstock {
 
-// Cores that serviced interrupts of the drives under these paths (directories or block devices). Partitions
-// and loop devices are followed to the drive. Empty for a path without a drive (tmpfs).
+// Cores that serviced interrupts of the drives under these paths (directories or block devices).
+// Partitions and loop devices are followed to the drive. Empty for a path without a drive (tmpfs).
 [[nodiscard]] std::set<unsigned> drive_interrupt_cores(const std::vector<std::string>& paths,
                                                        const std::string& root = "");
 
 struct HostCores {
-  std::vector<unsigned> usable;    // that this process may run on
-  std::set<unsigned> isolated;     // by isolcpus
-  std::set<unsigned> drive;        // take a drive's interrupts
+  std::vector<unsigned> usable;  // that this process may run on
+  std::set<unsigned> isolated;   // by isolcpus
+  std::set<unsigned> drive;      // take a drive's interrupts
 };
 [[nodiscard]] HostCores host_cores(const std::vector<std::string>& volume_paths);
 
@@ -28,8 +29,8 @@ struct Placement {
   std::vector<std::string> warnings;  // for the log
 };
 
-// `wanted[i]` is a core number or -1: chosen, isolated cores first, each at most once while there are
-// others. Fails when a wanted core is not usable, naming the shard and the cores that are.
+// `wanted[i]` is a core number or -1: chosen, isolated cores first, each at most once while there
+// are others. Fails when a wanted core is not usable, naming the shard and the cores that are.
 [[nodiscard]] Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& host);
 
 }  // namespace penstock

@@ -6,10 +6,9 @@
 #include <ctime>
 
 #include <fmt/format.h>
-#include <rte_cycles.h>
-#include <rte_launch.h>
 #include <spdlog/spdlog.h>
 
+#include "dataplane/port/eal.h"
 #include "dataplane/port/quiescence.h"
 
 namespace penstock {
@@ -32,12 +31,12 @@ void sleep_briefly() {
 
 ShardThread::~ShardThread() {
   stop();
-  if (launched_) rte_eal_wait_lcore(plan_.lcore);
+  if (launched_) wait_for_lcore(plan_.lcore);
 }
 
 Result<> ShardThread::start() {
   auto started = started_.get_future();
-  if (rte_eal_remote_launch(&ShardThread::entry, this, plan_.lcore) != 0) {
+  if (!run_on_lcore(plan_.lcore, &ShardThread::entry, this)) {
     return fail(Errc::kUnavailable,
                 fmt::format("shard {}: DPDK has no lcore {} for it", plan_.number, plan_.lcore));
   }
@@ -74,14 +73,14 @@ void ShardThread::run() {
 }
 
 void ShardThread::poll(Shard& shard, ShardGauges& gauges) {
-  gauges.tsc_hz = rte_get_tsc_hz();
+  gauges.tsc_hz = cycles_per_second();
   const std::uint64_t idle_limit = gauges.tsc_hz / 1'000'000 * (kIdleNs / 1'000);
-  std::uint64_t begin = rte_rdtsc();
+  std::uint64_t begin = cycles_now();
   std::uint64_t last_work = begin;
   while (!stop_.load(std::memory_order_relaxed)) {
     const bool worked = shard.step();
     report_quiescent(plan_.number);
-    std::uint64_t end = rte_rdtsc();
+    std::uint64_t end = cycles_now();
     const std::uint64_t cycles = end - begin;
     ++gauges.loops;
     if (worked) {
@@ -93,7 +92,7 @@ void ShardThread::poll(Shard& shard, ShardGauges& gauges) {
       gauges.idle_cycles += cycles;
       if (!plan_.busy && end - last_work > idle_limit) {
         sleep_briefly();
-        end = rte_rdtsc();
+        end = cycles_now();
       }
     }
     begin = end;

@@ -1,12 +1,13 @@
 #include "control/daemon/volumes.h"
 
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "base/rng.h"
 #include "storage/volume/device_null.h"
@@ -24,7 +25,7 @@ VolumeId random_volume_id() {
 
 Result<std::unique_ptr<VolumeDevice>> open_device(const VolumeConfig& config) {
   if (config.kind == VolumeKind::kNull) return make_null_volume_device();
-  struct stat st {};
+  struct stat st{};
   if (stat(config.path.c_str(), &st) != 0 && errno == ENOENT) {
     std::error_code error;
     std::filesystem::create_directories(config.path, error);
@@ -107,8 +108,8 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   // Also logs that no shard writes any more: retention looks after them.
   for (const auto& [log, kept] : running.recovered.logs) {
     const auto channel = running.channels.find(log);
-    running.keeper->add_log(log, channel == running.channels.end() ? nullptr : channel->second.get(),
-                            kept.segments);
+    running.keeper->add_log(
+        log, channel == running.channels.end() ? nullptr : channel->second.get(), kept.segments);
   }
   return running;
 }

@@ -22,8 +22,8 @@ struct RunningVolume {
   std::map<LogNumber, std::unique_ptr<SegmentChannel>> channels;  // of the logs that shards write
 };
 
-// Opens all volumes of the configuration; `logs[v]` are the logs that shards will write on volume v.
-// Makes the catalogue name every stream. The error names the volume and the way out.
+// Opens all volumes of the configuration; `logs[v]` are the logs that shards will write on volume
+// v. Makes the catalogue name every stream. The error names the volume and the way out.
 [[nodiscard]] Result<std::vector<RunningVolume>> open_volumes(
     const Config& config, const std::vector<std::vector<LogNumber>>& logs, Clock& clock);
 

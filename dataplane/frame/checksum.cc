@@ -18,8 +18,8 @@ Word load(const std::byte* at) {
   return word;
 }
 
-// The vector code adds both halves of every 64-bit lane as 32-bit words: a lane overflows only after 2^31
-// steps, and a packet has some thousands.
+// The vector code adds both halves of every 64-bit lane as 32-bit words: a lane overflows only
+// after 2^31 steps, and a packet has some thousands.
 
 }  // namespace
 
@@ -51,10 +51,10 @@ ChecksumSum checksum_add_sse2(ChecksumSum sum, std::span<const std::byte> bytes)
     even_b = _mm_add_epi64(even_b, _mm_and_si128(b, low));
     odd_b = _mm_add_epi64(odd_b, _mm_srli_epi64(b, 32));
   }
-  const __m128i total =
-      _mm_add_epi64(_mm_add_epi64(even_a, odd_a), _mm_add_epi64(even_b, odd_b));
+  const __m128i total = _mm_add_epi64(_mm_add_epi64(even_a, odd_a), _mm_add_epi64(even_b, odd_b));
   sum = checksum_add_word(sum, static_cast<std::uint64_t>(_mm_cvtsi128_si64(total)));
-  sum = checksum_add_word(sum, static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(total, total))));
+  sum = checksum_add_word(
+      sum, static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(total, total))));
   return checksum_add_words(sum, {at, left});
 }
 

@@ -1,7 +1,9 @@
-// The Internet checksum (RFC 1071): the one's complement sum of 16-bit words that IPv4, UDP and ICMP carry.
+// The Internet checksum (RFC 1071): the one's complement sum of 16-bit words that IPv4, UDP and
+// ICMP carry.
 //
-// A sum is built over parts and folded once. It doesn't depend on the byte order, so words are read and the
-// result is written as they lie in memory. Over data with its right checksum in place the fold is 0xFFFF.
+// A sum is built over parts and folded once. It doesn't depend on the byte order, so words are read
+// and the result is written as they lie in memory. Over data with its right checksum in place the
+// fold is 0xFFFF.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +13,8 @@
 
 namespace penstock {
 
-// The sum so far in one's complement: any value that is congruent modulo 0xFFFF, zero only for zeros.
+// The sum so far in one's complement: any value that is congruent modulo 0xFFFF, zero only for
+// zeros.
 using ChecksumSum = std::uint64_t;
 
 [[nodiscard]] constexpr ChecksumSum checksum_add_word(ChecksumSum sum, std::uint64_t word) {
@@ -19,8 +22,8 @@ using ChecksumSum = std::uint64_t;
   return sum + (sum < word ? 1 : 0);
 }
 
-// Adds the words of `bytes`; an odd last byte counts as padded with zero, so only the last part that is added
-// may have an odd length.
+// Adds the words of `bytes`; an odd last byte counts as padded with zero, so only the last part
+// that is added may have an odd length.
 [[nodiscard]] ChecksumSum checksum_add(ChecksumSum sum, std::span<const std::byte> bytes);
 
 // The sum in 16 bits, in memory order; the checksum to send is its complement.

@@ -29,12 +29,13 @@ struct IpAddress {
 [[nodiscard]] std::string to_string(const IpAddress& address);
 
 struct Datagram {
-  std::span<const std::byte> payload;  // contiguous; valid until its frame is freed or the next decoded
+  std::span<const std::byte> payload;  // contiguous; valid until its frame is freed or the next
+                                       // decoded
   IpAddress source;
   IpAddress destination;
   std::uint16_t source_port = 0;       // host order
   std::uint16_t destination_port = 0;  // host order
-  UnixNanos received;                  // by the NIC's clock where it has one
+  UnixNanos received;                  // when its burst was taken
 };
 
 constexpr IpAddress IpAddress::v4(std::uint32_t network_order) {

@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::uint16_t kTypeVlan = 0x8100;
 constexpr std::uint16_t kTypeServiceVlan = 0x88A8;
-constexpr std::uint16_t kTypeOldServiceVlan = 0x9100;  // before 802.1ad; still sent by some switches
+constexpr std::uint16_t kTypeOldServiceVlan = 0x9100;  // before 802.1ad; still sent by some
+                                                       // switches
 
 constexpr bool is_vlan(std::uint16_t type) {
   return type == kTypeVlan || type == kTypeServiceVlan || type == kTypeOldServiceVlan;
@@ -28,7 +29,8 @@ std::expected<EthernetFrame, PacketFate> parse_ethernet(std::span<const std::byt
       return std::unexpected(PacketFate::kTruncatedEthernet);
     }
     const std::byte* tag = frame.data() + parsed.header_bytes;
-    // The lower 12 bits are the VLAN, the upper ones its priority. The bit above tells VLAN 0 from no tag.
+    // The lower 12 bits are the VLAN, the upper ones its priority. The bit above tells VLAN 0 from
+    // no tag.
     parsed.vlans = parsed.vlans << 13U | 0x1000U | (load_be16(tag) & 0x0FFFU);
     parsed.type = load_be16(tag + 2);
     parsed.header_bytes += kVlanTagBytes;

@@ -185,7 +185,8 @@ FragmentTable::Added FragmentTable::add(rte_mbuf*& packet, const FragmentKey& ke
   hold(partial, packet, ip, body_at, fitted.before);
   packet = nullptr;
   if (partial.length == partial.end) return join(index, scratch);
-  // There is room for one more than is allowed: a fragment that completes its datagram pushes nobody out.
+  // There is room for one more than is allowed: a fragment that completes its datagram pushes
+  // nobody out.
   if (open_ <= options_.datagrams && held_.count <= options_.packets) return {};
   return {give_up(oldest_, PacketFate::kFragmentTableFull), {}, 0};
 }

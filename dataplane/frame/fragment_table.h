@@ -1,14 +1,17 @@
 // Puts the fragments of IP datagrams together: a bounded table, every fragment accounted for.
 //
-// Not rte_ip_frag, because that joins at most eight fragments (no more than 11,840 bytes over Ethernet), keeps
-// what is unfinished for the whole timeout and refuses everybody else meanwhile, puts no bound on the packets it
-// holds, frees expired ones by an experimental call only, and does not say how many it freed.
+// Not rte_ip_frag, because that joins at most eight fragments (no more than 11,840 bytes over
+// Ethernet), keeps what is unfinished for the whole timeout and refuses everybody else meanwhile,
+// puts no bound on the packets it holds, frees expired ones by an experimental call only, and does
+// not say how many it freed.
 //
 // Bounds and rules:
-// - At most `datagrams` at once and `packets` held; when either is used up the oldest datagram is given up, so
+// - At most `datagrams` at once and `packets` held; when either is used up the oldest datagram is
+// given up, so
 //   that a flood of fragments without their rest cannot keep whole ones out.
 // - A datagram has at most kFragmentsPerDatagramMax fragments and 65,535 bytes.
-// - Fragments that overlap condemn their datagram (RFC 5722); one that repeats another exactly is dropped alone.
+// - Fragments that overlap condemn their datagram (RFC 5722); one that repeats another exactly is
+// dropped alone.
 // - A datagram's time runs from its first fragment.
 //
 // Invariant: every packet that add() took is in held() until exactly one Verdict has told of it.
@@ -30,7 +33,8 @@ struct rte_mbuf;
 
 namespace penstock {
 
-inline constexpr std::uint32_t kFragmentsPerDatagramMax = 64;  // 65,535 bytes at IPv6's least MTU are 54
+inline constexpr std::uint32_t kFragmentsPerDatagramMax = 64;  // 65,535 bytes at IPv6's least MTU
+                                                               // are 54
 inline constexpr std::size_t kIpBodyBytesMax = 65535;
 
 // Fragments of one datagram agree in all of this.
@@ -39,7 +43,8 @@ struct FragmentKey {
   IpAddress destination;
   std::uint64_t vlans = 0;
   std::uint32_t identification = 0;
-  std::uint32_t protocol = 0;  // IPv4 only; zero for IPv6, where each fragment may name another header
+  std::uint32_t protocol = 0;  // IPv4 only; zero for IPv6, where each fragment may name another
+                               // header
 
   bool operator==(const FragmentKey&) const = default;
 };
@@ -60,21 +65,23 @@ class FragmentTable {
   FragmentTable(const FragmentTable&) = delete;
   FragmentTable& operator=(const FragmentTable&) = delete;
 
-  // What became of a fragment. If `whole` is not empty it was the last one missing: `whole` is what the
-  // fragments carried, and the verdict (kDecoded, to be replaced by what `whole` turns out to be) tells of all of
-  // them. Else the verdict tells of what was given up: an older datagram, or this one, or nothing.
+  // What became of a fragment. If `whole` is not empty it was the last one missing: `whole` is what
+  // the fragments carried, and the verdict (kDecoded, to be replaced by what `whole` turns out to
+  // be) tells of all of them. Else the verdict tells of what was given up: an older datagram, or
+  // this one, or nothing.
   struct Added {
     Verdict verdict;
     std::span<const std::byte> whole;
     std::uint8_t protocol = 0;  // of `whole`: as the first fragment named it
   };
-  // `ip` is what parse_ipv4() or parse_ipv6() made of `packet`; ip.body begins `body_at` bytes into the frame.
-  // A packet that the table takes becomes null; otherwise it stays the caller's. `whole` is written to
-  // `scratch`, of kIpBodyBytesMax bytes or more.
+  // `ip` is what parse_ipv4() or parse_ipv6() made of `packet`; ip.body begins `body_at` bytes into
+  // the frame. A packet that the table takes becomes null; otherwise it stays the caller's. `whole`
+  // is written to `scratch`, of kIpBodyBytesMax bytes or more.
   [[nodiscard]] Added add(rte_mbuf*& packet, const FragmentKey& key, const IpPacket& ip,
                           std::size_t body_at, std::span<std::byte> scratch);
 
-  // Moves the clock and gives up datagrams whose time is over, some at a call: call it once a burst.
+  // Moves the clock and gives up datagrams whose time is over, some at a call: call it once a
+  // burst.
   [[nodiscard]] Verdict advance(MonotonicNanos now);
 
   [[nodiscard]] const Tally& held() const { return held_; }
@@ -94,10 +101,10 @@ class FragmentTable {
     FragmentKey key;
     MonotonicNanos started;
     Tally held;
-    std::uint32_t length = 0;  // of all its pieces
-    std::uint32_t end = 0;     // of the datagram; zero as long as the last fragment is missing
-    Index first = kNone;       // piece with the lowest offset
-    Index last = kNone;        // piece with the highest
+    std::uint32_t length = 0;      // of all its pieces
+    std::uint32_t end = 0;         // of the datagram; zero as long as the last fragment is missing
+    Index first = kNone;           // piece with the lowest offset
+    Index last = kNone;            // piece with the highest
     Index next_in_bucket = kNone;  // of a free partial: the next free one
     Index older = kNone;
     Index newer = kNone;

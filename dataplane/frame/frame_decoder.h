@@ -128,8 +128,7 @@ inline bool FrameDecoder::decode_plain(const rte_mbuf& packet, Datagram& out) co
   const std::uint32_t destination = load<std::uint32_t>(frame + kIpAt + 16);
   const bool to_station =
       ((to ^ ethernet_) & ethernet_mask_) == 0 || (to & kToEveryStation) == kToEveryStation;
-  if (!to_station || kind != 0x00450008U ||
-      (destination != address_v4_ && !any_address_)) {
+  if (!to_station || kind != 0x00450008U || (destination != address_v4_ && !any_address_)) {
     return false;
   }
   const std::uint16_t fragment = load<std::uint16_t>(frame + kIpAt + 6) & 0xFF3FU;

@@ -46,7 +46,8 @@ bool options_good(std::span<const std::byte> options) {
   return true;
 }
 
-// RFC 8200, 4.2: the upper two bits of an option's type say whether who does not know it may skip it.
+// RFC 8200, 4.2: the upper two bits of an option's type say whether who does not know it may skip
+// it.
 bool extension_options_good(std::span<const std::byte> options) {
   for (unsigned count = 0; !options.empty(); ++count) {
     if (count == kExtensionOptionsMax) return false;
@@ -71,8 +72,8 @@ Fragment fragment_header(std::span<const std::byte> header) {
 }
 
 bool is_extension(std::uint8_t protocol) {
-  return protocol == kHeaderHopByHop || protocol == kHeaderRouting ||
-         protocol == kHeaderFragment || protocol == kHeaderDestination;
+  return protocol == kHeaderHopByHop || protocol == kHeaderRouting || protocol == kHeaderFragment ||
+         protocol == kHeaderDestination;
 }
 
 // Judges the extension header at the start of `body`; returns its length, or zero when it is bad.
@@ -166,13 +167,12 @@ Parsed skip_extension_headers(IpPacket packet, bool from_start) {
 }
 
 ChecksumSum pseudo_header_sum(const IpPacket& packet, std::uint8_t protocol, std::size_t length) {
-  const ChecksumSum sum =
-      std::uint64_t{__builtin_bswap32(protocol)} + __builtin_bswap32(static_cast<std::uint32_t>(length));
+  const ChecksumSum sum = std::uint64_t{__builtin_bswap32(protocol)} +
+                          __builtin_bswap32(static_cast<std::uint32_t>(length));
   // An IPv4 address is the end of its mapped form.
   const std::size_t from = packet.version == 4 ? 12 : 0;
-  return checksum_add_words(
-      checksum_add_words(sum, std::span(packet.source.bytes).subspan(from)),
-      std::span(packet.destination.bytes).subspan(from));
+  return checksum_add_words(checksum_add_words(sum, std::span(packet.source.bytes).subspan(from)),
+                            std::span(packet.destination.bytes).subspan(from));
 }
 
 }  // namespace penstock

@@ -1,7 +1,7 @@
 // IPv4 (RFC 791) and IPv6 (RFC 8200) headers, judged by every length they state.
 //
-// What is not here on purpose: jumbograms (RFC 2675), AH and ESP (their protocol number is handed on), and
-// answers to bad packets: Penstock never sends an ICMP error, so it amplifies nothing.
+// What is not here on purpose: jumbograms (RFC 2675), AH and ESP (their protocol number is handed
+// on), and answers to bad packets: Penstock never sends an ICMP error, so it amplifies nothing.
 #pragma once
 
 #include <cstddef>
@@ -18,13 +18,15 @@ namespace penstock {
 inline constexpr std::size_t kIpv4Bytes = 20;  // without options
 inline constexpr std::size_t kIpv6Bytes = 40;  // without extension headers
 inline constexpr unsigned kExtensionHeadersMax = 8;
-inline constexpr unsigned kExtensionOptionsMax = 16;  // in one header, padding included (RFC 8504, 5.3)
+inline constexpr unsigned kExtensionOptionsMax = 16;  // in one header, padding included (RFC
+                                                      // 8504, 5.3)
 
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolUdp = 17;
 inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
 
-// Where a fragment belongs in its datagram. One that is the whole datagram (RFC 6946) is no fragment.
+// Where a fragment belongs in its datagram. One that is the whole datagram (RFC 6946) is no
+// fragment.
 struct Fragment {
   std::uint32_t identification = 0;  // as it lies on the wire
   std::uint32_t offset = 0;          // bytes
@@ -34,7 +36,7 @@ struct Fragment {
 struct IpPacket {
   IpAddress source;
   IpAddress destination;
-  std::uint8_t version = 0;   // 4 or 6
+  std::uint8_t version = 0;  // 4 or 6
   std::uint8_t hop_limit = 0;
   std::uint8_t protocol = 0;  // of `body`; in a later IPv6 fragment only a hint
   bool plain = true;          // neither IPv4 options nor IPv6 extension headers
@@ -49,9 +51,9 @@ struct IpPacket {
                                                              bool verify_checksum);
 [[nodiscard]] std::expected<IpPacket, PacketFate> parse_ipv6(std::span<const std::byte> bytes);
 
-// Steps over the IPv6 extension headers in packet.body, of which packet.protocol is the first, up to a
-// fragment header or to what is none. `from_start`: the body follows the fixed header, so that hop-by-hop
-// options may come; else it is what a datagram's fragments carried.
+// Steps over the IPv6 extension headers in packet.body, of which packet.protocol is the first, up
+// to a fragment header or to what is none. `from_start`: the body follows the fixed header, so that
+// hop-by-hop options may come; else it is what a datagram's fragments carried.
 [[nodiscard]] std::expected<IpPacket, PacketFate> skip_extension_headers(IpPacket packet,
                                                                          bool from_start);
 

@@ -1,12 +1,12 @@
 // The bytes of a packet that may lie in a chain of buffers.
 #pragma once
 
-#include <rte_mbuf.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
+
+#include <rte_mbuf.h>
 
 namespace penstock {
 
@@ -14,8 +14,8 @@ namespace penstock {
   return rte_pktmbuf_mtod(&packet, const std::byte*);
 }
 
-// Copies what there is from `from` on, up to to.size() bytes; returns how many. Believes the buffers' own
-// lengths, not the packet's.
+// Copies what there is from `from` on, up to to.size() bytes; returns how many. Believes the
+// buffers' own lengths, not the packet's.
 [[nodiscard]] inline std::size_t copy_bytes(const rte_mbuf& packet, std::size_t from,
                                             std::span<std::byte> to) {
   std::size_t copied = 0;

@@ -1,11 +1,12 @@
 #include "dataplane/frame/port_addresses.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include <fmt/format.h>
 
 namespace penstock {
 namespace {

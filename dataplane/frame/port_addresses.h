@@ -28,7 +28,8 @@ enum class Destination : std::uint8_t {
   kOurs,       // one of the port's addresses
   kBroadcast,  // 255.255.255.255, or the broadcast address of one of the port's IPv4 subnets
   kGroup,      // a multicast group that a front door listens to
-  kAllNodes,   // a group that every host is in: 224.0.0.1, ff01::1, ff02::1, solicited-node of our addresses
+  kAllNodes,   // a group that every host is in: 224.0.0.1, ff01::1, ff02::1, solicited-node of our
+               // addresses
   kOther,
 };
 
@@ -59,8 +60,9 @@ class PortAddresses {
 // The group in which a neighbour solicitation for `address` is sent (RFC 4291, 2.7.1).
 [[nodiscard]] IpAddress solicited_node(const IpAddress& address);
 
-// Whether a packet can truly come from there: no multicast, broadcast, loopback or "this network" source
-// (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). The unspecified IPv6 address is the neighbour solicitation's alone.
+// Whether a packet can truly come from there: no multicast, broadcast, loopback or "this network"
+// source (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3). The unspecified IPv6 address is the neighbour
+// solicitation's alone.
 [[nodiscard]] bool is_possible_source(const IpAddress& address);
 
 }  // namespace penstock

@@ -2,8 +2,8 @@
 //
 //   account[verdict.fate].add(verdict.packets, verdict.bytes)
 //
-// is right after every call. Most often it is about one packet; it is about none when a fragment is held, and
-// about many when a datagram's last fragment came, or when what was held is given up.
+// is right after every call. Most often it is about one packet; it is about none when a fragment is
+// held, and about many when a datagram's last fragment came, or when what was held is given up.
 #pragma once
 
 #include <cstdint>

@@ -35,6 +35,8 @@ inline void store(std::byte* at, const T& value) {
 inline void store_be16(std::byte* at, std::uint16_t value) { store(at, __builtin_bswap16(value)); }
 inline void store_be32(std::byte* at, std::uint32_t value) { store(at, __builtin_bswap32(value)); }
 
-[[nodiscard]] inline std::uint8_t octet(const std::byte* at) { return std::to_integer<std::uint8_t>(*at); }
+[[nodiscard]] inline std::uint8_t octet(const std::byte* at) {
+  return std::to_integer<std::uint8_t>(*at);
+}
 
 }  // namespace penstock

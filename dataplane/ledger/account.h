@@ -1,5 +1,6 @@
-// The books as they lie in memory: plain counters, written by one thread, no atomics. A shard keeps its
-// accounts privately and publishes them (ledger_file.h) as a whole, so that a reader sees them balance.
+// The books as they lie in memory: plain counters, written by one thread, no atomics. A shard keeps
+// its accounts privately and publishes them (ledger_file.h) as a whole, so that a reader sees them
+// balance.
 #pragma once
 
 #include <array>
@@ -56,8 +57,8 @@ struct MessageAccount {
 // What a shard says of itself. Counters grow, gauges are of this moment.
 struct ShardGauges {
   std::uint64_t loops = 0;
-  std::uint64_t busy_loops = 0;        // loops that did something
-  std::uint64_t busy_cycles = 0;       // TSC cycles spent in busy loops
+  std::uint64_t busy_loops = 0;   // loops that did something
+  std::uint64_t busy_cycles = 0;  // TSC cycles spent in busy loops
   std::uint64_t idle_cycles = 0;
   std::uint64_t longest_loop_cycles = 0;
   std::uint64_t tsc_hz = 0;
@@ -110,7 +111,8 @@ struct FieldInfo {
   std::string_view help;
 };
 
-// Names of the fields of an account, in the order of their 64-bit words; a Tally is one name, two words.
+// Names of the fields of an account, in the order of their 64-bit words; a Tally is one name, two
+// words.
 [[nodiscard]] std::span<const FieldInfo> shard_gauge_fields();
 [[nodiscard]] std::span<const FieldInfo> log_edge_fields();
 [[nodiscard]] std::span<const FieldInfo> device_gauge_fields();

@@ -1,9 +1,9 @@
 #include "dataplane/ledger/balance.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/format.h>
 
 namespace penstock {
 namespace {
@@ -89,10 +89,10 @@ Books take_books(const LedgerSnapshot& snapshot) {
       case AccountKind::kStream: {
         const auto messages = account.as<MessageAccount>();
         const bool door = account.kind == AccountKind::kDoor;
-        check_messages(books,
-                       fmt::format("{} {} of shard {}", door ? "door" : "stream", account.name,
-                                   account.shard),
-                       messages);
+        check_messages(
+            books,
+            fmt::format("{} {} of shard {}", door ? "door" : "stream", account.name, account.shard),
+            messages);
         add(books_of(door ? books.doors : books.streams, account.name).account, messages);
         if (door) add(doors_of_shard[account.shard], messages);
         break;

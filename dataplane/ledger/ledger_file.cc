@@ -36,6 +36,9 @@ struct AreaHead {
 };
 static_assert(sizeof(AreaHead) == kAreaAlign);
 
+// Also when it belongs to another user.
+bool is_there(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+
 }  // namespace
 
 std::size_t account_bytes(AccountKind kind) {
@@ -140,7 +143,8 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     area.copies_ = words + sizeof(AreaHead) / 8;
   }
   // release: a reader that sees the magic sees all of the above.
-  reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_)->store(kMagic, std::memory_order_release);
+  reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_)
+      ->store(kMagic, std::memory_order_release);
   return file;
 }
 
@@ -161,7 +165,7 @@ void AccountSnapshot::copy_to(void* into, std::size_t bytes) const {
 Result<LedgerReader> LedgerReader::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return fail_errno(errno, "open the ledger " + path);
-  struct stat st {};
+  struct stat st{};
   void* map = MAP_FAILED;
   if (fstat(fd, &st) == 0 && st.st_size >= static_cast<off_t>(sizeof(LedgerHeader))) {
     map = mmap(nullptr, static_cast<std::size_t>(st.st_size), PROT_READ, MAP_SHARED, fd, 0);
@@ -173,13 +177,14 @@ Result<LedgerReader> LedgerReader::open(const std::string& path) {
   LedgerReader reader(static_cast<const std::byte*>(map), static_cast<std::size_t>(st.st_size));
   LedgerHeader header{};
   // acquire: pairs with the store of the magic in create().
-  const auto magic = reinterpret_cast<const std::atomic<std::uint64_t>*>(map)->load(
-      std::memory_order_acquire);
+  const auto magic =
+      reinterpret_cast<const std::atomic<std::uint64_t>*>(map)->load(std::memory_order_acquire);
   std::memcpy(&header, map, sizeof header);
   if (magic != kMagic) return fail(Errc::kCorrupt, path + " is not a ledger");
   if (header.version != kVersion || header.layout != kLayout) {
-    return fail(Errc::kUnsupportedVersion,
-                path + " was made by another version of penstockd; use its own penstock to read it");
+    return fail(
+        Errc::kUnsupportedVersion,
+        path + " was made by another version of penstockd; use its own penstock to read it");
   }
   return reader;
 }
@@ -194,8 +199,8 @@ LedgerReader::~LedgerReader() {
 
 namespace {
 
-// One consistent copy of an area. The writer fills the copy that the sequence does not point to, so a
-// copy is good as long as the sequence has not moved; false: it moved every time.
+// One consistent copy of an area. The writer fills the copy that the sequence does not point to, so
+// a copy is good as long as the sequence has not moved; false: it moved every time.
 bool copy_area(const std::byte* at, std::vector<std::uint64_t>& words) {
   const auto* sequence = reinterpret_cast<const std::atomic<std::uint64_t>*>(at);
   const auto* source = sequence + sizeof(AreaHead) / 8;
@@ -220,7 +225,7 @@ Result<LedgerSnapshot> LedgerReader::snapshot() const {
   LedgerSnapshot result;
   result.node.assign(header.node, strnlen(header.node, sizeof header.node));
   result.pid = header.pid;
-  result.alive = header.ended == 0 && kill(static_cast<pid_t>(header.pid), 0) == 0;
+  result.alive = header.ended == 0 && is_there(static_cast<pid_t>(header.pid));
   result.ended = header.ended != 0;
   result.started = UnixNanos(header.started_unix_ns);
 

@@ -1,12 +1,13 @@
-// The ledger in shared memory: a file that penstockd maps and writes, and any other process may map and
-// read, without either knowing of the other. It outlives its daemon, so that the books of a crashed one
-// can be read.
+// The ledger in shared memory: a file that penstockd maps and writes, and any other process may map
+// and read, without either knowing of the other. It outlives its daemon, so that the books of a
+// crashed one can be read.
 //
 //   LedgerHeader | AccountEntry * account_count | area | area | ...
 //
-// An area belongs to one writing thread and holds two copies of its accounts. The writer fills the copy
-// that the area's sequence does not point to and then moves the sequence: a reader that saw the same
-// sequence before and after its copying has one consistent moment, even of a writer killed at any point.
+// An area belongs to one writing thread and holds two copies of its accounts. The writer fills the
+// copy that the area's sequence does not point to and then moves the sequence: a reader that saw
+// the same sequence before and after its copying has one consistent moment, even of a writer killed
+// at any point.
 #pragma once
 
 #include <atomic>
@@ -24,23 +25,24 @@
 namespace penstock {
 
 enum class AccountKind : std::uint16_t {
-  kPort = 1,   // PortAccount of one shard's queue
-  kDoor,       // MessageAccount
-  kStream,     // MessageAccount
-  kShard,      // MessageAccount
+  kPort = 1,  // PortAccount of one shard's queue
+  kDoor,      // MessageAccount
+  kStream,    // MessageAccount
+  kShard,     // MessageAccount
   kShardGauges,
-  kLogEdge,    // name: the volume's path
-  kDevice,     // DeviceGauges
-  kVolume,     // VolumeGauges
+  kLogEdge,  // name: the volume's path
+  kDevice,   // DeviceGauges
+  kVolume,   // VolumeGauges
 };
 [[nodiscard]] std::size_t account_bytes(AccountKind kind);
 
-inline constexpr std::uint16_t kControlArea = 0;  // area of the control thread; shard i has area 1 + i
+inline constexpr std::uint16_t kControlArea = 0;  // area of the control thread; shard i has area 1
+                                                  // + i
 inline constexpr std::uint16_t kNoShard = 0xFFFF;
 
 struct AccountEntry {
   AccountKind kind;
-  std::uint16_t shard;   // kNoShard in the control area
+  std::uint16_t shard;  // kNoShard in the control area
   std::uint32_t area;
   std::uint64_t offset;  // of the account within its area's payload
   char name[112];        // of the port, door, stream or volume; NUL-terminated
@@ -66,8 +68,8 @@ struct AccountSpec {
   std::string name;
 };
 
-// The writing side of one area. One thread. Accounts are references into private memory; publish() copies
-// them all to the shared file.
+// The writing side of one area. One thread. Accounts are references into private memory; publish()
+// copies them all to the shared file.
 class LedgerArea {
  public:
   // The n-th account of the area, as it was specified; T must be its struct.

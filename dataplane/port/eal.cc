@@ -1,14 +1,18 @@
 #include "dataplane/port/eal.h"
 
-#include <fmt/format.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
-#include <cstdio>
 #include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_launch.h>
+#include <rte_version.h>
 
 namespace penstock {
 namespace {
@@ -45,27 +49,29 @@ bool is_pci_address(const std::string& device) {
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
 
 std::uint64_t free_hugepage_bytes() {
+  // "HugePages_Free:      512", "Hugepagesize:       2048 kB"
   std::ifstream meminfo("/proc/meminfo");
-  std::string key;
-  std::uint64_t value = 0;
   std::uint64_t pages = 0;
   std::uint64_t page_kib = 0;
-  std::string line;
-  while (std::getline(meminfo, line)) {
-    if (std::sscanf(line.c_str(), "HugePages_Free: %lu", &value) == 1) pages = value;
-    if (std::sscanf(line.c_str(), "Hugepagesize: %lu kB", &value) == 1) page_kib = value;
+  for (std::string line; std::getline(meminfo, line);) {
+    std::istringstream words(line);
+    std::string key;
+    words >> key;
+    if (key == "HugePages_Free:") words >> pages;
+    if (key == "Hugepagesize:") words >> page_kib;
   }
   return pages * page_kib * 1024;
 }
 
 std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages) {
-  std::vector<std::string> arguments{options.program,
-                                     "--lcores",
-                                     lcore_map(options),
-                                     "--file-prefix",
-                                     options.file_prefix,
-                                     "-m",
-                                     fmt::format("{}", (options.memory_bytes + (1U << 20U) - 1) >> 20U)};
+  std::vector<std::string> arguments{
+      options.program,
+      "--lcores",
+      lcore_map(options),
+      "--file-prefix",
+      options.file_prefix,
+      "-m",
+      fmt::format("{}", (options.memory_bytes + (1U << 20U) - 1) >> 20U)};
   // In memory: no file in the hugepage mount outlives a killed process.
   arguments.emplace_back(hugepages ? "--in-memory" : "--no-huge");
   if (options.quiet) {
@@ -87,10 +93,11 @@ Result<EalFacts> start_eal(const EalOptions& options) {
   const std::uint64_t free_bytes = free_hugepage_bytes();
   const bool enough = free_bytes >= options.memory_bytes;
   if (options.hugepages == HugepageUse::kRequire && !enough) {
-    return fail(Errc::kUnavailable,
-                fmt::format("{} MiB of hugepages are required and {} MiB are free; reserve them with "
-                            "'sysctl vm.nr_hugepages=N' or set dpdk.hugepages = \"auto\"",
-                            options.memory_bytes >> 20U, free_bytes >> 20U));
+    return fail(
+        Errc::kUnavailable,
+        fmt::format("{} MiB of hugepages are required and {} MiB are free; reserve them with "
+                    "'sysctl vm.nr_hugepages=N' or set dpdk.hugepages = \"auto\"",
+                    options.memory_bytes >> 20U, free_bytes >> 20U));
   }
   EalFacts facts;
   facts.hugepages = options.hugepages != HugepageUse::kNever && enough;
@@ -107,5 +114,17 @@ Result<EalFacts> start_eal(const EalOptions& options) {
 }
 
 void stop_eal() { rte_eal_cleanup(); }
+
+bool run_on_lcore(unsigned lcore, int (*entry)(void*), void* self) {
+  return rte_eal_remote_launch(entry, self, lcore) == 0;
+}
+
+void wait_for_lcore(unsigned lcore) { rte_eal_wait_lcore(lcore); }
+
+std::uint64_t cycles_now() { return rte_rdtsc(); }
+
+std::uint64_t cycles_per_second() { return rte_get_tsc_hz(); }
+
+std::string dpdk_version() { return rte_version(); }
 
 }  // namespace penstock

@@ -17,21 +17,34 @@ struct EalOptions {
   std::string file_prefix = "penstock";  // tells the node's DPDK from others on the host
   HugepageUse hugepages = HugepageUse::kAuto;
   std::uint64_t memory_bytes = 256ULL << 20U;
-  int main_core = -1;                // core of the calling thread; -1: any
+  int main_core = -1;                 // core of the calling thread; -1: any
   std::vector<unsigned> shard_cores;  // core of each shard; the same core may appear more than once
-  std::vector<std::string> devices;  // PCI addresses and virtual devices, each with its arguments
+  std::vector<std::string> devices;   // PCI addresses and virtual devices, each with its arguments
   std::vector<std::string> extra_args;
-  bool quiet = true;                 // DPDK's log from warnings upwards only
+  bool quiet = true;  // DPDK's log from warnings upwards only
 };
 
 struct EalFacts {
-  bool hugepages = false;             // false: plain pages; the caller warns
+  bool hugepages = false;              // false: plain pages; the caller warns
   std::vector<unsigned> shard_lcores;  // DPDK's lcore number of each shard
 };
 
-// kUnavailable with the reason when DPDK does not start (no hugepages although required, no permission).
+// kUnavailable with the reason when DPDK does not start (no hugepages although required, no
+// permission).
 [[nodiscard]] Result<EalFacts> start_eal(const EalOptions& options);
 void stop_eal();
+
+// Runs entry(self) on the lcore's thread. False: DPDK has no such lcore, or it is busy.
+[[nodiscard]] bool run_on_lcore(unsigned lcore, int (*entry)(void*), void* self);
+// Waits until what was run there has returned.
+void wait_for_lcore(unsigned lcore);
+
+// The processor's time stamp counter, for telling work from idling.
+[[nodiscard]] std::uint64_t cycles_now();
+[[nodiscard]] std::uint64_t cycles_per_second();
+
+// "DPDK 22.11.11"
+[[nodiscard]] std::string dpdk_version();
 
 // Whether the string names a PCI device ("0000:3b:00.0", "3b:00.0") rather than a virtual one.
 [[nodiscard]] bool is_pci_address(const std::string& device);

@@ -33,8 +33,8 @@ struct PortOptions {
   std::uint32_t mtu = 1500;
   std::uint32_t receive_descriptors = 1024;
   std::uint32_t transmit_descriptors = 512;
-  std::uint32_t buffers = 8192;        // packet buffers of each queue
-  std::uint32_t buffer_bytes = 2048;   // of each buffer; longer packets are chained
+  std::uint32_t buffers = 8192;       // packet buffers of each queue
+  std::uint32_t buffer_bytes = 2048;  // of each buffer; longer packets are chained
   bool promiscuous = false;
 };
 
@@ -58,8 +58,8 @@ class Port {
   virtual void stop() = 0;
 };
 
-// Configures and starts the device that EAL was given as options.device. The error names the port, the
-// device and what to change.
+// Configures and starts the device that EAL was given as options.device. The error names the port,
+// the device and what to change.
 [[nodiscard]] Result<std::unique_ptr<Port>> start_dpdk_port(const PortOptions& options);
 
 }  // namespace penstock

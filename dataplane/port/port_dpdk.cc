@@ -1,9 +1,9 @@
+#include <algorithm>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-
-#include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
 #include "dataplane/port/eal.h"
@@ -53,7 +53,8 @@ class DpdkPort final : public Port {
   Result<> set_up_queues(const rte_eth_dev_info& info);
   Result<> set_mtu();
   [[nodiscard]] std::unexpected<Error> failed(int result, const std::string& step) const {
-    return fail_errno(-result, fmt::format("port {} ({}): {}", options_.name, options_.device, step));
+    return fail_errno(-result,
+                      fmt::format("port {} ({}): {}", options_.name, options_.device, step));
   }
 
   PortOptions options_;
@@ -66,25 +67,26 @@ class DpdkPort final : public Port {
 
 Result<> DpdkPort::check_limits(const rte_eth_dev_info& info) const {
   if (info.max_rx_queues < options_.queues) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("port {} ({}): {} shards want a queue each and the device has {}; name "
-                            "fewer in the port's `shards`, or give each shard a port of its own (an "
-                            "AF_XDP device has one for each `start_queue`)",
-                            options_.name, options_.device, options_.queues, info.max_rx_queues));
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("port {} ({}): {} shards want a queue each and the device has {}; name "
+                    "fewer in the port's `shards`, or give each shard a port of its own (an "
+                    "AF_XDP device has one for each `start_queue`)",
+                    options_.name, options_.device, options_.queues, info.max_rx_queues));
   }
   const std::uint32_t least = options_.receive_descriptors + options_.transmit_descriptors + 64;
   if (options_.buffers < least) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("port {}: buffers = {} do not fill its descriptors; at least {} are needed",
-                            options_.name, options_.buffers, least));
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("port {}: buffers = {} do not fill its descriptors; at least {} are needed",
+                    options_.name, options_.buffers, least));
   }
   return {};
 }
 
 Result<> DpdkPort::configure(const rte_eth_dev_info& info) {
   rte_eth_conf conf{};
-  const std::uint64_t checksums =
-      RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+  const std::uint64_t checksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
   facts_.checksums_checked = (info.rx_offload_capa & checksums) == checksums;
   conf.rxmode.offloads = info.rx_offload_capa & checksums;
   if (options_.mtu + RTE_ETHER_HDR_LEN + 8 > options_.buffer_bytes) {
@@ -110,8 +112,7 @@ Result<> DpdkPort::configure(const rte_eth_dev_info& info) {
 Result<> DpdkPort::set_up_queues(const rte_eth_dev_info& info) {
   auto receive_descriptors = static_cast<std::uint16_t>(options_.receive_descriptors);
   auto transmit_descriptors = static_cast<std::uint16_t>(options_.transmit_descriptors);
-  int result =
-      rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive_descriptors, &transmit_descriptors);
+  int result = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive_descriptors, &transmit_descriptors);
   if (result != 0) return failed(result, "adjust descriptors");
   const int socket = rte_eth_dev_socket_id(id_);
   for (std::uint16_t q = 0; q < options_.queues; ++q) {
@@ -208,10 +209,11 @@ void DpdkPort::stop() {
 Result<std::unique_ptr<Port>> start_dpdk_port(const PortOptions& options) {
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(device_name(options.device).c_str(), &id) != 0) {
-    return fail(Errc::kNotFound,
-                fmt::format("port {}: DPDK has no device {}; is it bound to vfio-pci, or its virtual "
-                            "device string right?",
-                            options.name, device_name(options.device)));
+    return fail(
+        Errc::kNotFound,
+        fmt::format("port {}: DPDK has no device {}; is it bound to vfio-pci, or its virtual "
+                    "device string right?",
+                    options.name, device_name(options.device)));
   }
   auto port = std::make_unique<DpdkPort>(options, id);
   if (auto ok = port->start(); !ok) return std::unexpected(std::move(ok.error()));

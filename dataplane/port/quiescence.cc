@@ -1,12 +1,13 @@
 #include "dataplane/port/quiescence.h"
 
-#include <rte_interrupts.h>
-#include <rte_rcu_qsbr.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+
+#include <rte_interrupts.h>
+#include <rte_rcu_qsbr.h>
 
 #include "base/check.h"
 
@@ -14,7 +15,8 @@ namespace penstock {
 namespace {
 
 rte_rcu_qsbr* pollers() {
-  // rte_rcu_qsbr ends in arrays whose size depends on the number of threads: it says how much it takes.
+  // rte_rcu_qsbr ends in arrays whose size depends on the number of threads: it says how much it
+  // takes.
   alignas(64) static std::array<std::byte, 16 * 1024> memory;
   static rte_rcu_qsbr* const rcu = [] {
     CHECK_LE(rte_rcu_qsbr_get_memsize(kPollersMax), memory.size());

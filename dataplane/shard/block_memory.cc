@@ -1,11 +1,12 @@
 #include "dataplane/shard/block_memory.h"
 
-#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/units.h"
 
@@ -27,8 +28,9 @@ Result<BlockMemory> BlockMemory::take(std::size_t bytes, bool want_hugepages) {
   const bool hugepages = at != MAP_FAILED;
   if (!hugepages) at = map(bytes, 0);
   if (at == MAP_FAILED) {
-    return fail_errno(errno, fmt::format("take {} MiB of memory for blocks; lower the volume's memory",
-                                         bytes / kMiB));
+    return fail_errno(
+        errno,
+        fmt::format("take {} MiB of memory for blocks; lower the volume's memory", bytes / kMiB));
   }
   if (!hugepages) madvise(at, bytes, MADV_HUGEPAGE);
   const bool locked = mlock(at, bytes) == 0;
@@ -36,7 +38,9 @@ Result<BlockMemory> BlockMemory::take(std::size_t bytes, bool want_hugepages) {
 }
 
 BlockMemory::BlockMemory(BlockMemory&& other) noexcept
-    : bytes_(std::exchange(other.bytes_, {})), hugepages_(other.hugepages_), locked_(other.locked_) {}
+    : bytes_(std::exchange(other.bytes_, {})),
+      hugepages_(other.hugepages_),
+      locked_(other.locked_) {}
 
 BlockMemory& BlockMemory::operator=(BlockMemory&& other) noexcept {
   std::swap(bytes_, other.bytes_);

@@ -11,8 +11,8 @@ namespace penstock {
 // Owns the mapping. Move-only.
 class BlockMemory {
  public:
-  // `bytes` is rounded up to whole pages. Falls back to plain pages when hugepages are wanted and not
-  // to be had; hugepages() tells. Every page is touched, so that no fault comes later.
+  // `bytes` is rounded up to whole pages. Falls back to plain pages when hugepages are wanted and
+  // not to be had; hugepages() tells. Every page is touched, so that no fault comes later.
   [[nodiscard]] static Result<BlockMemory> take(std::size_t bytes, bool want_hugepages);
   BlockMemory(BlockMemory&& other) noexcept;
   BlockMemory& operator=(BlockMemory&& other) noexcept;

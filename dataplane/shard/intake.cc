@@ -92,7 +92,8 @@ void Intake::settle() {
   flush_offered();
   for (MessageAccount* door : doors_) door->in_flight = in_flight(*door);
   for (MessageAccount* stream : streams_) stream->in_flight = in_flight(*stream);
-  // The shard's own is counted by the log itself, from its blocks: the books are checked against it.
+  // The shard's own is counted by the log itself, from its blocks: the books are checked against
+  // it.
   const MessageCount count = log_->in_flight();
   shard_.in_flight = {count.messages, count.bytes};
 }

@@ -1,6 +1,7 @@
 // Where messages of all front doors enter a shard's log, and where the books of each are kept.
 //
-// A message is offered once and then is in exactly one place: refused under one fate, in flight, or stored.
+// A message is offered once and then is in exactly one place: refused under one fate, in flight, or
+// stored.
 #pragma once
 
 #include <vector>
@@ -19,16 +20,19 @@ class Intake final : public LogObserver {
   // The log that messages go to; set once, before the first message.
   void set_log(LogWriter& log) { log_ = &log; }
 
-  // Names the accounts of the streams of a capture set, in its order. Before the set's first message.
+  // Names the accounts of the streams of a capture set, in its order. Before the set's first
+  // message.
   void add_set(CaptureSetId set, std::vector<MessageAccount*> streams);
 
   // A message of door `origin` for the streams of `set`.
   void offer(std::size_t origin, CaptureSetId set, const MessageView& message) {
-    if (origin != origin_ || set != set_) [[unlikely]] turn_to(origin, set);
+    if (origin != origin_ || set != set_) [[unlikely]]
+      turn_to(origin, set);
     const std::uint64_t bytes = message.payload.size();
     offered_.add(bytes);
     const Appended result = log_->append(set, origin, message);
-    if (result != Appended::kOk) [[unlikely]] refuse(origin, set, bytes, result);
+    if (result != Appended::kOk) [[unlikely]]
+      refuse(origin, set, bytes, result);
   }
   // A message that no stream captures.
   void offer_uncaptured(std::size_t origin, const MessageView& message);

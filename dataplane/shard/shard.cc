@@ -1,8 +1,8 @@
 #include "dataplane/shard/shard.h"
 
-#include <rte_mbuf.h>
-
 #include <algorithm>
+
+#include <rte_mbuf.h>
 
 namespace penstock {
 namespace {
@@ -110,8 +110,9 @@ void Shard::publish() {
   gauges.flush_errors = log.flush_errors;
   gauges.last_errno = static_cast<std::uint64_t>(log.last_errno);
   const LogWatermarks& marks = parts_.log->watermarks();
-  *parts_.edge = {marks.next.value, marks.written.value, marks.durable.value, marks.segment.value,
-                  marks.slot.value, marks.generation.value, marks.position};
+  *parts_.edge = {marks.next.value,    marks.written.value, marks.durable.value,
+                  marks.segment.value, marks.slot.value,    marks.generation.value,
+                  marks.position};
   parts_.area->publish();
 }
 

@@ -1,6 +1,7 @@
 // A shard: one thread's poll loop and everything that it alone owns.
 //
-// step() is the whole way in, one stage a line: packets -> frames -> front doors -> blocks -> drive -> books.
+// step() is the whole way in, one stage a line: packets -> frames -> front doors -> blocks -> drive
+// -> books.
 #pragma once
 
 #include <array>
@@ -45,8 +46,8 @@ class Shard {
   // One turn of the loop. Returns whether there was anything to do.
   bool step();
 
-  // The orderly end: takes what the queues hold, a bounded number of bursts, and no packet after that;
-  // then step_drain() until it returns true. All is durable then.
+  // The orderly end: takes what the queues hold, a bounded number of bursts, and no packet after
+  // that; then step_drain() until it returns true. All is durable then.
   void take_rest();
   [[nodiscard]] bool step_drain();
 

@@ -10,8 +10,8 @@
 namespace penstock {
 namespace {
 
-// Multiply-and-fold over 8-byte words (the core of wyhash, Wang Yi); for tables, not against attackers:
-// who finds collisions only evicts its own kind of entries.
+// Multiply-and-fold over 8-byte words (the core of wyhash, Wang Yi); for tables, not against
+// attackers: who finds collisions only evicts its own kind of entries.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   const auto product = static_cast<unsigned __int128>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
@@ -83,14 +83,18 @@ const Route* RouteCache::keep(std::span<const std::byte> key, const Route& route
       oldest = &entry;
       break;
     }
-    if (oldest == nullptr || age > static_cast<std::uint16_t>(clock_ - oldest->age)) oldest = &entry;
+    if (oldest == nullptr || age > static_cast<std::uint16_t>(clock_ - oldest->age))
+      oldest = &entry;
   }
   oldest->hash = hash_;
   oldest->age = clock_;
   oldest->key_bytes = static_cast<std::uint16_t>(key.size());
   std::ranges::copy(key, oldest->key.begin());
   std::ranges::copy(route.subject, oldest->subject.begin());
-  oldest->route = {{oldest->subject.data(), route.subject.size()}, route.set};
+  oldest->route = {
+      {oldest->subject.data(), route.subject.size()},
+      route.set
+  };
   return &oldest->route;
 }
 

@@ -26,8 +26,8 @@ struct Route {
 // One thread.
 class StreamRouter {
  public:
-  // Makes known a set of streams (by their indices) that messages are captured by; called at most once
-  // for each set. An error leaves the messages uncaptured.
+  // Makes known a set of streams (by their indices) that messages are captured by; called at most
+  // once for each set. An error leaves the messages uncaptured.
   using AddSet = std::function<Result<CaptureSetId>(std::span<const std::size_t> streams)>;
 
   StreamRouter(std::vector<Stream> streams, AddSet add_set);
@@ -45,8 +45,9 @@ class StreamRouter {
   std::vector<std::size_t> matched_;  // reused
 };
 
-// Remembers the route of what a message's header said, so that a known sender costs one lookup. Fixed memory: 4 places
-// for each hash, the oldest of them gives way. A flood of ever-new senders costs their misses, nothing else.
+// Remembers the route of what a message's header said, so that a known sender costs one lookup.
+// Fixed memory: 4 places for each hash, the oldest of them gives way. A flood of ever-new senders
+// costs their misses, nothing else.
 class RouteCache {
  public:
   static constexpr std::size_t kKeyBytesMax = 104;
@@ -56,7 +57,8 @@ class RouteCache {
 
   // The route kept under these bytes, or nullptr. Valid until the next keep().
   [[nodiscard]] const Route* find(std::span<const std::byte> key);
-  // Keeps a route under the key of the last find(), if both are short enough; gives what can be used now.
+  // Keeps a route under the key of the last find(), if both are short enough; gives what can be
+  // used now.
   const Route* keep(std::span<const std::byte> key, const Route& route);
 
  private:

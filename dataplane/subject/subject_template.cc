@@ -1,8 +1,8 @@
 #include "dataplane/subject/subject_template.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace penstock {
 namespace {
@@ -38,8 +38,9 @@ Result<SubjectTemplate> SubjectTemplate::compile(std::string_view text,
     at = open + 1;
     if (open < text.size()) {
       const std::size_t close = text.find('}', open);
-      const std::string_view name =
-          close == std::string_view::npos ? text.substr(open) : text.substr(open + 1, close - open - 1);
+      const std::string_view name = close == std::string_view::npos
+                                        ? text.substr(open)
+                                        : text.substr(open + 1, close - open - 1);
       const auto found = std::ranges::find_if(
           known, [&](SubjectVariable variable) { return name_of(variable) == name; });
       if (close == std::string_view::npos || found == known.end()) {
@@ -55,10 +56,11 @@ Result<SubjectTemplate> SubjectTemplate::compile(std::string_view text,
     result.parts_.push_back(std::move(part));
   }
   if (!is_valid_subject(example) || longest > kSubjectBytesMax) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("subject template '{}': not a subject: tokens of printable ASCII between "
-                            "single dots, without spaces, '*' and '>', at most {} bytes in all",
-                            text, kSubjectBytesMax));
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("subject template '{}': not a subject: tokens of printable ASCII between "
+                    "single dots, without spaces, '*' and '>', at most {} bytes in all",
+                    text, kSubjectBytesMax));
   }
   return result;
 }

@@ -11,7 +11,16 @@
 
 namespace penstock {
 
-enum class SubjectVariable : std::uint8_t { kDoor, kPort, kSource, kFacility, kSeverity, kHost, kApp, kCount };
+enum class SubjectVariable : std::uint8_t {
+  kDoor,
+  kPort,
+  kSource,
+  kFacility,
+  kSeverity,
+  kHost,
+  kApp,
+  kCount
+};
 inline constexpr std::size_t kSubjectVariables = static_cast<std::size_t>(SubjectVariable::kCount);
 
 // The value of each variable; a view is empty when there is none.
@@ -19,8 +28,8 @@ using SubjectValues = std::array<std::string_view, kSubjectVariables>;
 
 class SubjectTemplate {
  public:
-  // `known`: the variables that the door has values for. The error names the unknown variable and the
-  // known ones, or what makes the text no subject.
+  // `known`: the variables that the door has values for. The error names the unknown variable and
+  // the known ones, or what makes the text no subject.
   [[nodiscard]] static Result<SubjectTemplate> compile(std::string_view text,
                                                        std::span<const SubjectVariable> known);
 
@@ -29,7 +38,7 @@ class SubjectTemplate {
 
  private:
   struct Part {
-    std::string literal;  // of ours, before the variable
+    std::string literal;                                 // of ours, before the variable
     SubjectVariable variable = SubjectVariable::kCount;  // kCount: the last part
   };
   std::vector<Part> parts_;

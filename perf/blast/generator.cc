@@ -1,13 +1,13 @@
 #include "perf/blast/generator.h"
 
-#include <rte_cycles.h>
-#include <rte_mbuf.h>
-#include <rte_pause.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <limits>
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
 
 #include "base/check.h"
 #include "dataplane/port/quiescence.h"
@@ -15,7 +15,7 @@
 namespace penstock::blast {
 namespace {
 
-constexpr std::size_t kBuffersLeast = 4096;  // more than any transmit queue holds
+constexpr std::size_t kBuffersLeast = 4096;    // more than any transmit queue holds
 constexpr std::uint64_t kPatienceSeconds = 5;  // with a receiver that takes nothing
 constexpr unsigned kPoller = 0;
 
@@ -96,7 +96,8 @@ Sent Generator::run(const volatile bool& stop) {
     std::uint64_t budget = total - sequence_;
     if (options_.rate > 0) {
       const double due = options_.rate * static_cast<double>(now - start) / hz;
-      budget = std::min(budget, static_cast<std::uint64_t>(std::max(0.0, due - static_cast<double>(sequence_))));
+      budget = std::min(
+          budget, static_cast<std::uint64_t>(std::max(0.0, due - static_cast<double>(sequence_))));
     }
     const std::uint32_t n = next_burst(burst, budget);
     if (n == 0) report_quiescent(kPoller);

@@ -18,11 +18,11 @@ struct Sent {
   std::uint64_t packet_bytes = 0;
   std::uint64_t refused = 0;  // times that the queue was full and a packet had to wait
   double seconds = 0;
-  bool stuck = false;         // given up: the receiver took nothing for seconds
+  bool stuck = false;  // given up: the receiver took nothing for seconds
 };
 
-// One thread. Packets are made once for each buffer and only stamped again when the device has let go of
-// them, so that the generator costs little more than the device's own copy.
+// One thread. Packets are made once for each buffer and only stamped again when the device has let
+// go of them, so that the generator costs little more than the device's own copy.
 class Generator {
  public:
   Generator(const Options& options, std::vector<PacketTemplate> templates, PortQueue& queue);

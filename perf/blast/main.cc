@@ -1,12 +1,12 @@
 // penstock-blast: the load generator. Its own process on a DPDK port.
 
-#include <fmt/format.h>
-#include <rte_ethdev.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <thread>
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
 
 #include "dataplane/port/eal.h"
 #include "perf/blast/generator.h"
@@ -45,10 +45,11 @@ void report(const Options& options, const Sent& sent) {
         sent.seconds, static_cast<double>(sent.messages) / seconds);
     return;
   }
-  fmt::print("sent {} messages ({} bytes) in {} packets in {:.3f} s: {:.3f} million/s, {:.1f} MB/s\n",
-             sent.messages, sent.message_bytes, sent.packets, sent.seconds,
-             static_cast<double>(sent.messages) / seconds / 1e6,
-             static_cast<double>(sent.message_bytes) / seconds / 1e6);
+  fmt::print(
+      "sent {} messages ({} bytes) in {} packets in {:.3f} s: {:.3f} million/s, {:.1f} MB/s\n",
+      sent.messages, sent.message_bytes, sent.packets, sent.seconds,
+      static_cast<double>(sent.messages) / seconds / 1e6,
+      static_cast<double>(sent.message_bytes) / seconds / 1e6);
 }
 
 penstock::EalOptions eal_options(const Options& options) {

@@ -11,28 +11,29 @@ namespace penstock::blast {
 enum class PayloadKind : std::uint8_t { kLine, kSyslog };
 
 struct Options {
-  std::string device;               // DPDK device string
+  std::string device;                // DPDK device string
   std::string to = "10.77.0.2:514";  // address and UDP port
   std::string from = "10.77.0.1";
-  std::string to_ethernet;          // empty: broadcast, which every port takes
+  std::string to_ethernet;  // empty: broadcast, which every port takes
   PayloadKind payload = PayloadKind::kLine;
-  std::uint32_t size = 256;         // bytes of a message
-  std::uint32_t packed = 0;         // messages of one datagram: as many as fit into this many bytes
-  std::uint32_t sources = 1;        // sending addresses and, in syslog, host names
-  std::uint64_t count = 0;          // messages; 0: until `seconds`
+  std::uint32_t size = 256;   // bytes of a message
+  std::uint32_t packed = 0;   // messages of one datagram: as many as fit into this many bytes
+  std::uint32_t sources = 1;  // sending addresses and, in syslog, host names
+  std::uint64_t count = 0;    // messages; 0: until `seconds`
   double seconds = 0;
-  double rate = 0;                  // messages a second; 0: flat out
-  bool checksums = true;            // UDP checksums; false leaves them out, as RFC 768 allows
+  double rate = 0;        // messages a second; 0: flat out
+  bool checksums = true;  // UDP checksums; false leaves them out, as RFC 768 allows
   bool wait_for_link = true;
-  double linger = 0.5;              // seconds the port stays after the last packet
+  double linger = 0.5;  // seconds the port stays after the last packet
   int core = -1;
   std::string file_prefix = "penstock-blast";
-  std::uint32_t batch = 32;         // packets of a burst
+  std::uint32_t batch = 32;  // packets of a burst
   bool json = false;
-  bool progress = false;            // a line a second on standard error
+  bool progress = false;  // a line a second on standard error
 };
 
-// Parses the command line; prints help or the error and gives the exit code when there is nothing to do.
+// Parses the command line; prints help or the error and gives the exit code when there is nothing
+// to do.
 struct Parsed {
   Options options;
   std::optional<int> exit_code;

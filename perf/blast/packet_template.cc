@@ -1,13 +1,15 @@
 #include "perf/blast/packet_template.h"
 
 #include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+
 #include <fmt/format.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
-
-#include <array>
-#include <cstring>
 
 #include "dataplane/frame/datagram.h"
 
@@ -26,10 +28,12 @@ Result<Target> parse_target(const std::string& text) {
   in_addr address{};
   if (colon == std::string::npos ||
       inet_pton(AF_INET, text.substr(0, colon).c_str(), &address) != 1) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("--to {}: expected an IPv4 address and port such as 10.77.0.2:514", text));
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("--to {}: expected an IPv4 address and port such as 10.77.0.2:514", text));
   }
-  const int port = std::atoi(text.c_str() + colon + 1);
+  int port = 0;
+  std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
   if (port <= 0 || port > 65535) {
     return fail(Errc::kInvalidArgument, fmt::format("--to {}: the port is not 1 to 65535", text));
   }
@@ -86,7 +90,8 @@ Result<std::vector<PacketTemplate>> make_templates(const Options& options,
   std::memset(&to_ethernet, 0xFF, sizeof to_ethernet);
   if (!options.to_ethernet.empty() &&
       rte_ether_unformat_addr(options.to_ethernet.c_str(), &to_ethernet) != 0) {
-    return fail(Errc::kInvalidArgument, "--to-ethernet " + options.to_ethernet + ": not an address");
+    return fail(Errc::kInvalidArgument,
+                "--to-ethernet " + options.to_ethernet + ": not an address");
   }
 
   std::vector<PacketTemplate> templates;
@@ -99,7 +104,8 @@ Result<std::vector<PacketTemplate>> make_templates(const Options& options,
     ethernet.ether_type = htons(RTE_ETHER_TYPE_IPV4);
     rte_ipv4_hdr ip{};
     ip.version_ihl = RTE_IPV4_VHL_DEF;
-    ip.total_length = htons(static_cast<std::uint16_t>(sizeof ip + sizeof(rte_udp_hdr) + payload.size()));
+    ip.total_length =
+        htons(static_cast<std::uint16_t>(sizeof ip + sizeof(rte_udp_hdr) + payload.size()));
     ip.time_to_live = 64;
     ip.next_proto_id = IPPROTO_UDP;
     ip.src_addr = htonl(ntohl(from.s_addr) + source);
@@ -150,7 +156,8 @@ void stamp(std::span<std::byte> packet, const PacketTemplate& made, std::uint64_
       }
       // At an odd offset from the UDP header the bytes change places in the sum (RFC 1071, 2(B)).
       std::uint16_t folded = fold(digit_sum);
-      if (((at - made.udp_at) & 1U) != 0) folded = static_cast<std::uint16_t>(folded << 8U | folded >> 8U);
+      if (((at - made.udp_at) & 1U) != 0)
+        folded = static_cast<std::uint16_t>(folded << 8U | folded >> 8U);
       sum += folded;
     }
     ++first;

@@ -16,7 +16,8 @@ struct PacketTemplate {
   std::vector<std::byte> bytes;
   std::vector<std::uint32_t> stamps;  // offsets of the 16 digits, one for each message
   std::uint32_t udp_at = 0;           // offset of the UDP header
-  std::uint32_t checksum_base = 0;    // one's complement sum without the stamps; unused without checksums
+  std::uint32_t checksum_base = 0;    // one's complement sum without the stamps; unused without
+                                      // checksums
 };
 
 // One template a source. The error names the option that is wrong.

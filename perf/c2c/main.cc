@@ -1,16 +1,17 @@
-// How long a cache line takes from one core to another and back, halved. On a virtual machine it has two
-// modes, several times apart, that change within minutes: a figure that two cores made together is only
-// comparable with one taken in the same mode.
+// How long a cache line takes from one core to another and back, halved. On a virtual machine it
+// has two modes, several times apart, that change within minutes: a figure that two cores made
+// together is only comparable with one taken in the same mode.
 //
 //   c2c CORE CORE [MILLISECONDS]    prints nanoseconds one way
 
 #include <pthread.h>
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <string_view>
 #include <thread>
 
 namespace {
@@ -26,6 +27,12 @@ void pin(unsigned core) {
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
+unsigned number_of(std::string_view text) {
+  unsigned number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -33,9 +40,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: c2c CORE CORE [MILLISECONDS]\n");
     return 2;
   }
-  const auto first = static_cast<unsigned>(std::atoi(argv[1]));
-  const auto second = static_cast<unsigned>(std::atoi(argv[2]));
-  const auto time = std::chrono::milliseconds(argc > 3 ? std::atoi(argv[3]) : 100);
+  const unsigned first = number_of(argv[1]);
+  const unsigned second = number_of(argv[2]);
+  const auto time = std::chrono::milliseconds(argc > 3 ? number_of(argv[3]) : 100);
   static Line ping;
   static Line pong;
   std::atomic<bool> stop{false};

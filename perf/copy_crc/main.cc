@@ -1,14 +1,15 @@
-// The processor's limit for storing messages: copies messages of one size from an 8 MiB buffer into blocks of
-// 256 KiB, each behind a 16-byte header, and checksums every full block with CRC32C. No network, no drive,
-// no format: what any recorder that copies once and checksums must do at least.
+// The processor's limit for storing messages: copies messages of one size from an 8 MiB buffer into
+// blocks of 256 KiB, each behind a 16-byte header, and checksums every full block with CRC32C. No
+// network, no drive, no format: what any recorder that copies once and checksums must do at least.
 //
 //   copy_crc BYTES SECONDS    prints messages a second
 
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "base/crc32c.h"
@@ -27,8 +28,12 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: copy_crc BYTES SECONDS\n");
     return 2;
   }
-  const auto size = static_cast<std::size_t>(std::atol(argv[1]));
-  const double seconds = std::atof(argv[2]);
+  const std::string_view size_text = argv[1];
+  const std::string_view seconds_text = argv[2];
+  std::size_t size = 0;
+  double seconds = 0;
+  std::from_chars(size_text.data(), size_text.data() + size_text.size(), size);
+  std::from_chars(seconds_text.data(), seconds_text.data() + seconds_text.size(), seconds);
   std::vector<std::byte> source(kSourceBytes, std::byte{'x'});
   std::vector<std::byte> blocks(kBlockBytes * kBlocks);
   using Clock = std::chrono::steady_clock;

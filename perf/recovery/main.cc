@@ -1,15 +1,16 @@
-// How long a node with a terabyte of closed segments takes to know what it has, after an orderly end and
-// after being killed with a segment open. The closed segments are headers, indexes and footers in sparse
-// files, as recovery reads no more of them; the open one is real.
+// How long a node with a terabyte of closed segments takes to know what it has, after an orderly
+// end and after being killed with a segment open. The closed segments are headers, indexes and
+// footers in sparse files, as recovery reads no more of them; the open one is real.
 //
 //   recovery FOLDER GIGABYTES    prints one JSON object; FOLDER is made and removed
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
@@ -24,7 +25,7 @@ namespace {
 
 constexpr std::uint64_t kSegmentBytes = 256 * kMiB;
 constexpr std::uint32_t kBlockBytes = 256 * 1024;
-constexpr std::uint32_t kBlocksEach = 1023;  // as many as fit
+constexpr std::uint32_t kBlocksEach = 1023;   // as many as fit
 constexpr std::uint32_t kMessagesEach = 250;  // of a block
 constexpr std::uint32_t kCrc = 0x12345678;
 const std::string kStream = "all";
@@ -87,7 +88,8 @@ class Ignore final : public LogObserver {
   void on_durable(const Block& /*block*/) override {}
 };
 
-// Fills most of a fresh segment behind the closed ones; with `orderly` marks the end, else just stops.
+// Fills most of a fresh segment behind the closed ones; with `orderly` marks the end, else just
+// stops.
 void fill_open_segment(Volume& volume, std::vector<KeptSegment> closed, bool orderly) {
   SystemClock clock;
   Rng rng = Rng::from_kernel();
@@ -149,10 +151,10 @@ double measure(const std::string& folder, std::uint64_t gigabytes, bool orderly)
   const auto count = static_cast<std::uint32_t>(gigabytes * 1'000'000'000 / kSegmentBytes);
   {
     SystemClock clock;
-    auto volume = Volume::create(open_volume_device(folder, DeviceAccess::kReadWrite).value(),
-                                 {.segment_bytes = kSegmentBytes}, VolumeId{std::byte{9}},
-                                 clock.unix_now())
-                      .value();
+    auto volume =
+        Volume::create(open_volume_device(folder, DeviceAccess::kReadWrite).value(),
+                       {.segment_bytes = kSegmentBytes}, VolumeId{std::byte{9}}, clock.unix_now())
+            .value();
     CHECK(volume.add_streams({&kStream, 1}).has_value());
     std::vector<KeptSegment> closed;
     for (std::uint32_t slot = 0; slot < count; ++slot) {
@@ -179,7 +181,8 @@ int run(int argc, char** argv) {
       {"gigabytes", gigabytes},
       {"segments", gigabytes * 1'000'000'000 / kSegmentBytes},
       {"clean_seconds", measure(argv[1], gigabytes, true)},
-      {"killed_seconds", measure(argv[1], gigabytes, false)}};
+      {"killed_seconds", measure(argv[1], gigabytes, false)}
+  };
   fmt::print("{}\n", json.dump(2));
   return 0;
 }

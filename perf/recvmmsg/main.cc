@@ -1,10 +1,9 @@
-// A plain receiver, as one would write it in an afternoon: recvmmsg(2) into a buffer, a newline behind each
-// message, write(2) when the buffer is full.
+// A plain receiver, as one would write it in an afternoon: recvmmsg(2) into a buffer, a newline
+// behind each message, write(2) when the buffer is full.
 //
 //   recvmmsg PORT FILE    until SIGTERM; prints how many messages it received
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -17,6 +16,8 @@
 #include <cstring>
 #include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace {
 
@@ -51,7 +52,8 @@ std::uint64_t receive_all(int socket, int file) {
     if (n < 0 && used > 0 && !write_all(file, buffer, used)) return received;  // nothing came
     for (int i = 0; i < n; ++i) {
       const auto index = static_cast<unsigned>(i);
-      if (used + kMessageBytes + 1 > kBufferBytes && !write_all(file, buffer, used)) return received;
+      if (used + kMessageBytes + 1 > kBufferBytes && !write_all(file, buffer, used))
+        return received;
       std::memcpy(buffer.data() + used, messages.data() + index * kMessageBytes,
                   batch[index].msg_len);
       used += batch[index].msg_len;
@@ -69,7 +71,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "usage: recvmmsg PORT FILE\n");
     return 2;
   }
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = [](int) { stop = 1; };
   sigaction(SIGTERM, &action, nullptr);
   const std::string_view text = argv[1];

@@ -1,13 +1,14 @@
 #include "perf/ring/looped_packets.h"
 
 #include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+
 #include <rte_ether.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_udp.h>
-
-#include <algorithm>
-#include <cstring>
 
 #include "base/check.h"
 

@@ -1,5 +1,5 @@
-// A port that hands the same packets out again and again: what a shard can do when packets cost nothing
-// to get.
+// A port that hands the same packets out again and again: what a shard can do when packets cost
+// nothing to get.
 #pragma once
 
 #include <array>
@@ -13,8 +13,8 @@ struct rte_mempool;
 namespace penstock::ring {
 
 inline constexpr std::uint16_t kPort = 5140;
-inline constexpr std::array<std::byte, 6> kEthernetAddress{std::byte{2}, std::byte{0}, std::byte{0},
-                                                           std::byte{0}, std::byte{0}, std::byte{1}};
+inline constexpr std::array<std::byte, 6> kEthernetAddress{
+    std::byte{2}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{1}};
 
 // A UDP packet over IPv4 from 10.77.0.2 to 10.77.0.1 and kEthernetAddress, checksums included.
 [[nodiscard]] std::vector<std::byte> packet_of(const std::string& payload, std::uint16_t port);

@@ -1,18 +1,20 @@
-// What a shard does with a packet, on one core: packets from memory through frames, door, block and checksum
-// to a null volume. Beside it, in the same minute: the same packets only received and freed.
+// What a shard does with a packet, on one core: packets from memory through frames, door, block and
+// checksum to a null volume. Beside it, in the same minute: the same packets only received and
+// freed.
 //
-//   ring CORE PAIRS    prints one JSON object: {"cases": [{name, messages_per_second, receive_only, ...}]}
-#include <fmt/format.h>
-#include <rte_lcore.h>
-#include <rte_mbuf.h>
-
+//   ring CORE PAIRS    prints one JSON object: {"cases": [{name, messages_per_second, receive_only,
+//   ...}]}
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
 
 #include "base/clock.h"
 #include "control/daemon/shard_world.h"
@@ -65,9 +67,9 @@ class Bench {
  public:
   explicit Bench(const Case& wanted)
       : packets_(packet_of(wanted.payload, wanted.port), kPackets),
-        volume_(Volume::create(make_null_volume_device(), {}, VolumeId{std::byte{1}},
-                               clock_.unix_now())
-                    .value()),
+        volume_(
+            Volume::create(make_null_volume_device(), {}, VolumeId{std::byte{1}}, clock_.unix_now())
+                .value()),
         keeper_(volume_, {}, clock_) {
     keeper_.add_log(LogNumber(0), &channel_, {});
     std::filesystem::create_directories("build/perf");
@@ -79,15 +81,21 @@ class Bench {
          {AccountKind::kStream, 0, "all"},
          {AccountKind::kShard, 0, "0"},
          {AccountKind::kShardGauges, 0, "0"},
-         {AccountKind::kLogEdge, 0, "null"}}};
-    ledger_ = LedgerFile::create("build/perf/ring.ledger", "ring", areas, clock_.unix_now()).value();
+         {AccountKind::kLogEdge, 0, "null"}}
+    };
+    ledger_ =
+        LedgerFile::create("build/perf/ring.ledger", "ring", areas, clock_.unix_now()).value();
     plan_.volume.kind = VolumeKind::kNull;
     plan_.volume_id = VolumeId{std::byte{1}};
     plan_.hugepages = true;
     plan_.channel = &channel_;
-    plan_.doors = {{.name = "lines", .kind = DoorKind::kLine, .listen = {"*:5140"}},
-                   {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"}}};
-    plan_.streams = {{.name = "all", .subjects = {">"}}};
+    plan_.doors = {
+        {.name = "lines",  .kind = DoorKind::kLine,   .listen = {"*:5140"}},
+        {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"} }
+    };
+    plan_.streams = {
+        {.name = "all", .subjects = {">"}}
+    };
     FrameOptions frame;
     frame.ethernet_address = kEthernetAddress;
     frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
@@ -158,13 +166,14 @@ nlohmann::ordered_json measure(const Case& wanted, unsigned pairs) {
     pipeline.push_back(bench.pipeline());
   }
   const double messages = median(pipeline) * wanted.messages;
-  return {{"name", wanted.name},
-          {"messages_per_second", messages},
-          {"nanoseconds_per_message", 1e9 / messages},
-          {"megabytes_per_second",
-           median(pipeline) * static_cast<double>(wanted.payload.size()) / 1e6},
-          {"receive_only_packets_per_second", median(receive)},
-          {"pairs", pairs}};
+  return {
+      {"name",                            wanted.name                                                        },
+      {"messages_per_second",             messages                                                           },
+      {"nanoseconds_per_message",         1e9 / messages                                                     },
+      {"megabytes_per_second",            median(pipeline) * static_cast<double>(wanted.payload.size()) / 1e6},
+      {"receive_only_packets_per_second", median(receive)                                                    },
+      {"pairs",                           pairs                                                              }
+  };
 }
 
 unsigned number_of(std::string_view text) {

@@ -2,7 +2,6 @@
 //
 //   udp_send ADDRESS PORT RATE SECONDS    prints how many were sent
 #include <arpa/inet.h>
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -11,6 +10,8 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+
+#include <fmt/format.h>
 
 namespace {
 

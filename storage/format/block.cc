@@ -9,7 +9,8 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kCrcFrom = offsetof(BlockHeader, version);  // magic and crc are not under the crc
+constexpr std::size_t kCrcFrom = offsetof(BlockHeader, version);  // magic and crc are not under the
+                                                                  // crc
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
@@ -38,9 +39,9 @@ bool runs_agree(std::span<const std::byte> block, const BlockHeader& header) {
     messages += run.header().message_count;
     at += run.length();
   }
-  const bool times_agree = messages == 0
-                               ? header.first_received_ns == 0 && header.last_received_ns == 0
-                               : header.first_received_ns == first && header.last_received_ns == last;
+  const bool times_agree =
+      messages == 0 ? header.first_received_ns == 0 && header.last_received_ns == 0
+                    : header.first_received_ns == first && header.last_received_ns == last;
   return at == header.used && messages == header.message_count && times_agree &&
          all_zero(block.subspan(header.used, header.length - header.used));
 }

@@ -2,9 +2,9 @@
 //
 //   BlockHeader | run * run_count | zeros up to length
 //
-// It is data only if its magic and checksum hold AND its volume, log, generation, position, sequence and
-// predecessor are those of the place it was read from: a stale block of a recycled segment, a torn one
-// and one copied elsewhere all fail.
+// It is data only if its magic and checksum hold AND its volume, log, generation, position,
+// sequence and predecessor are those of the place it was read from: a stale block of a recycled
+// segment, a torn one and one copied elsewhere all fail.
 #pragma once
 
 #include "base/result.h"
@@ -27,7 +27,8 @@ struct BlockHeader {
   VolumeId volume;
   std::uint64_t generation;        // of the segment it was written to
   std::uint64_t sequence;          // BlockSequence: counts up by one within the log
-  std::uint64_t durable_sequence;  // blocks with a smaller sequence were durable when this was sealed
+  std::uint64_t durable_sequence;  // blocks with a smaller sequence were durable when this was
+                                   // sealed
   std::uint32_t position;          // pages from the start of its segment
   std::uint32_t previous_crc;      // crc of the block before it in the log; 0 for the log's first
   std::int64_t first_received_ns;  // earliest and latest message; 0 in a block without messages
@@ -62,8 +63,8 @@ enum class BlockFault : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(BlockFault fault);
 
-// Checks everything but the chain (sequence, previous_crc), which needs the block before it. `bytes`
-// begins at the block and may be longer. On kNone, load<BlockHeader>(bytes) can be trusted.
+// Checks everything but the chain (sequence, previous_crc), which needs the block before it.
+// `bytes` begins at the block and may be longer. On kNone, load<BlockHeader>(bytes) can be trusted.
 [[nodiscard]] BlockFault check_block(std::span<const std::byte> bytes, const BlockPlace& place);
 
 // Whether `next` follows `previous` in the log.

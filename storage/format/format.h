@@ -52,7 +52,8 @@ void store(std::span<std::byte> bytes, std::size_t at, const T& value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
-// A stream's identity in captures: FNV-1a 64 of its name, so that any node gives it the same number.
+// A stream's identity in captures: FNV-1a 64 of its name, so that any node gives it the same
+// number.
 [[nodiscard]] constexpr StreamId stream_id(std::string_view name) {
   std::uint64_t h = 0xCBF29CE484222325ULL;
   for (const char c : name) {

@@ -3,8 +3,8 @@
 //   MessageHeader | subject | key | headers | payload | zero padding to 8 bytes
 //
 // A message whose subject_length is 0 has the subject of the message before it in the same run; the
-// first message of a run always carries its own. Headers are (u16 name length, name, u32 value length,
-// value) repeated.
+// first message of a run always carries its own. Headers are (u16 name length, name, u32 value
+// length, value) repeated.
 #pragma once
 
 #include "storage/format/format.h"
@@ -51,8 +51,10 @@ struct MessageView {
   MessageFlag flags = MessageFlag::kNone;
 };
 
-// Bytes that a message takes in a run, padding included. `subject_length` 0: the subject is repeated.
-[[nodiscard]] constexpr std::size_t message_bytes(std::size_t subject_length, std::size_t key_length,
+// Bytes that a message takes in a run, padding included. `subject_length` 0: the subject is
+// repeated.
+[[nodiscard]] constexpr std::size_t message_bytes(std::size_t subject_length,
+                                                  std::size_t key_length,
                                                   std::size_t headers_length,
                                                   std::size_t payload_length) {
   return align_up(

@@ -1,9 +1,9 @@
 // Pages that carry one structure and its checksum: superblock, segment header and footer.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"

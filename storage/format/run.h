@@ -36,7 +36,8 @@ inline constexpr std::size_t kCapturesMax = 32;
   return sizeof(RunHeader) + capture_count * sizeof(Capture);
 }
 
-// Walks the messages of one run. Every length is checked: a lying one ends the walk with ok() false.
+// Walks the messages of one run. Every length is checked: a lying one ends the walk with ok()
+// false.
 class RunReader {
  public:
   // `bytes` begins with a RunHeader and may be longer than the run.

@@ -1,8 +1,8 @@
 #include "storage/format/segment.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/crc32c.h"
 #include "storage/format/page.h"
@@ -65,8 +65,8 @@ Result<SegmentFooter> decode_segment_footer(std::span<const std::byte> page) {
 
 Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
                                           const SegmentFooter& footer) {
-  const std::size_t entries = footer.block_count * sizeof(IndexEntry) +
-                              footer.partition_count * sizeof(PartitionEntry);
+  const std::size_t entries =
+      footer.block_count * sizeof(IndexEntry) + footer.partition_count * sizeof(PartitionEntry);
   if (bytes.size() < entries) return bad_index("shorter than its entries");
   if (crc32c(bytes) != footer.index_crc) return bad_index("bad checksum");
   if (std::ranges::any_of(bytes.subspan(entries), [](std::byte b) { return b != std::byte{0}; })) {
@@ -82,7 +82,8 @@ Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
   for (std::uint32_t i = 0; i < footer.partition_count; ++i, at += sizeof(PartitionEntry)) {
     index.partitions.push_back(load<PartitionEntry>(bytes, at));
   }
-  if (!blocks_in_order(index.blocks, footer.index_position)) return bad_index("blocks out of order");
+  if (!blocks_in_order(index.blocks, footer.index_position))
+    return bad_index("blocks out of order");
   for (const PartitionEntry& partition : index.partitions) {
     const bool none = partition.first_offset == partition.next_offset;
     if (partition.first_offset > partition.next_offset ||

@@ -2,9 +2,10 @@
 //
 //   SegmentHeader (one page) | block | block | ... | index, zero padded | SegmentFooter (last page)
 //
-// The header is written when the log takes the slot, index and footer when the segment is closed. In a
-// closed segment every byte is covered: the bytes from the last block to the footer are the index and
-// zeros, under index_crc. A footer whose generation is not the header's is a leftover and counts as none.
+// The header is written when the log takes the slot, index and footer when the segment is closed.
+// In a closed segment every byte is covered: the bytes from the last block to the footer are the
+// index and zeros, under index_crc. A footer whose generation is not the header's is a leftover and
+// counts as none.
 #pragma once
 
 #include <vector>
@@ -32,12 +33,14 @@ struct SegmentHeader {
   std::uint32_t log;  // LogNumber
   std::uint32_t slot;
   SlotState state;
-  std::uint32_t previous_crc;    // crc of the log's block before base_sequence: chains segments
-  std::uint64_t generation;      // 0 in a free slot
-  std::uint64_t sequence;        // SegmentSequence within the log
-  std::uint64_t base_sequence;   // BlockSequence of its first block; blocks of earlier segments of the
-                                 // log with this sequence or a later one were rewritten here: void
-  std::uint64_t oldest_sequence; // oldest SegmentSequence that the log still kept when this was made
+  std::uint32_t previous_crc;     // crc of the log's block before base_sequence: chains segments
+  std::uint64_t generation;       // 0 in a free slot
+  std::uint64_t sequence;         // SegmentSequence within the log
+  std::uint64_t base_sequence;    // BlockSequence of its first block; blocks of earlier segments of
+                                  // the log with this sequence or a later one were rewritten here:
+                                  // void
+  std::uint64_t oldest_sequence;  // oldest SegmentSequence that the log still kept when this was
+                                  // made
   std::uint64_t segment_bytes;
   std::int64_t created_ns;
 };
@@ -59,11 +62,12 @@ static_assert(std::has_unique_object_representations_v<IndexEntry>);
 // One partition of the log, whether or not this segment holds messages of it, so that offsets never
 // go back even when all of a partition's messages are trimmed.
 struct PartitionEntry {
-  std::uint64_t stream;        // StreamId
-  std::uint64_t first_offset;  // of its first message in this segment; == next_offset when it has none
-  std::uint64_t next_offset;   // one past its last message
+  std::uint64_t stream;         // StreamId
+  std::uint64_t first_offset;   // of its first message in this segment; == next_offset when it has
+                                // none
+  std::uint64_t next_offset;    // one past its last message
   std::uint64_t payload_bytes;  // in this segment
-  std::uint32_t first_block;   // index entries between which its messages lie; 0 when it has none
+  std::uint32_t first_block;    // index entries between which its messages lie; 0 when it has none
   std::uint32_t last_block;
 };
 static_assert(sizeof(PartitionEntry) == 40);
@@ -84,8 +88,8 @@ struct SegmentFooter {
   std::uint32_t index_crc;        // CRC32C of everything from index_position to this footer
   std::uint32_t block_count;      // IndexEntry first
   std::uint32_t partition_count;  // then PartitionEntry
-  std::uint32_t last_crc;         // crc of the last block: what the next segment's first one chains to
-  std::uint32_t reserved;         // zero
+  std::uint32_t last_crc;  // crc of the last block: what the next segment's first one chains to
+  std::uint32_t reserved;  // zero
   std::uint64_t message_count;
   std::uint64_t payload_bytes;
   std::int64_t first_received_ns;

@@ -1,8 +1,8 @@
 #include "storage/format/volume.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/crc32c.h"
 #include "storage/format/page.h"
@@ -43,8 +43,9 @@ Result<std::vector<std::byte>> encode_catalogue(const Catalogue& catalogue) {
     length += kStreamHeadBytes + name.size();
   }
   if (length > kCatalogueBytes) {
-    return fail(Errc::kNoSpace, fmt::format("{} streams do not fit the volume's catalogue of {} bytes",
-                                            catalogue.streams.size(), kCatalogueBytes));
+    return fail(Errc::kNoSpace,
+                fmt::format("{} streams do not fit the volume's catalogue of {} bytes",
+                            catalogue.streams.size(), kCatalogueBytes));
   }
   std::vector<std::byte> copy(align_up<std::size_t>(length, kPageBytes));
   std::size_t at = sizeof(CatalogueHeader);

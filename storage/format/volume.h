@@ -1,10 +1,11 @@
 // A volume's head: who it is and which streams it knows. 4 MiB at the front of a raw device, or the
 // file `volume` of a directory.
 //
-//   page 0: Superblock     1 MiB: catalogue, copy A     2 MiB: catalogue, copy B     slots from 4 MiB
+//   page 0: Superblock     1 MiB: catalogue, copy A     2 MiB: catalogue, copy B     slots from 4
+//   MiB
 //
-// The catalogue names the streams whose ids appear in captures. It is written to the copy that is not
-// the newest valid one, so that a crash leaves the old or the new, never half.
+// The catalogue names the streams whose ids appear in captures. It is written to the copy that is
+// not the newest valid one, so that a crash leaves the old or the new, never half.
 #pragma once
 
 #include <string>

@@ -24,9 +24,9 @@ class BlockBuilder {
     const std::int64_t delta = message.received.value - run_.base;
     if (run_open_ && set == run_.set && delta >= 0 && delta <= kDeltaMax) [[likely]] {
       const bool repeats = message.subject == subject_;
-      const std::size_t bytes = message_bytes(repeats ? 0 : message.subject.size(),
-                                              message.key.size(), message.headers.size(),
-                                              message.payload.size());
+      const std::size_t bytes =
+          message_bytes(repeats ? 0 : message.subject.size(), message.key.size(),
+                        message.headers.size(), message.payload.size());
       if (bytes > limit_ - at_) return false;
       lay_out(message, repeats, bytes, static_cast<std::uint32_t>(delta));
       count_in(origin, message);

@@ -5,8 +5,8 @@
 namespace penstock {
 namespace {
 
-// Runs that a block may hold: with more of them it is sealed early, so that the notes stay a small part
-// of the block's memory.
+// Runs that a block may hold: with more of them it is sealed early, so that the notes stay a small
+// part of the block's memory.
 constexpr std::size_t kBytesPerNote = 512;
 
 }  // namespace

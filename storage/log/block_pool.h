@@ -1,4 +1,5 @@
-// The memory that messages are copied into and the drive reads from: all of a log's blocks, taken once.
+// The memory that messages are copied into and the drive reads from: all of a log's blocks, taken
+// once.
 #pragma once
 
 #include <array>
@@ -40,7 +41,8 @@ struct Block {
   MessageCount total;
 };
 
-// One thread. `memory` is owned by the caller (hugepages where there are any) and outlives the pool.
+// One thread. `memory` is owned by the caller (hugepages where there are any) and outlives the
+// pool.
 class BlockPool {
  public:
   // As many blocks as fit. memory.data() page-aligned; block_bytes a multiple of kPageBytes.

@@ -1,8 +1,8 @@
 #include "storage/log/capture_table.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace penstock {
 

@@ -1,8 +1,8 @@
 #include "storage/log/keeper.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -47,6 +47,7 @@ bool Keeper::step() {
     worked |= handle_events(log);
     worked |= retire_by_rule(number, log);
   }
+  worked |= keep_space_free();
   for (auto& [number, log] : logs_) {
     if (prepare_one(number, log)) return true;
   }
@@ -74,9 +75,7 @@ bool Keeper::handle_events(Log& log) {
         kept->footer = event->footer;
         break;
       }
-      case SegmentEvent::Kind::kPoisoned:
-        volume_.device().close_slot(event->file);
-        break;
+      case SegmentEvent::Kind::kPoisoned: volume_.device().close_slot(event->file); break;
       case SegmentEvent::Kind::kVoid:
         volume_.device().close_slot(event->file);
         // Its header may never have become durable: then it was not counted as taken.
@@ -88,8 +87,8 @@ bool Keeper::handle_events(Log& log) {
   return worked;
 }
 
-// Whether the oldest segment may go: closed, and not the newest closed one, whose index holds where every
-// partition goes on.
+// Whether the oldest segment may go: closed, and not the newest closed one, whose index holds where
+// every partition goes on.
 bool Keeper::can_retire(const Log& log) {
   if (log.segments.size() < 2) return false;
   const auto closed = std::ranges::count_if(log.segments, &KeptSegment::closed);
@@ -102,9 +101,8 @@ bool Keeper::retire_by_rule(LogNumber number, Log& log) {
   bool retired = false;
   while (can_retire(log)) {
     const KeptSegment& oldest = log.segments.front();
-    const bool too_many =
-        rule.max_bytes != 0 &&
-        log.segments.size() * volume_.superblock().segment_bytes > rule.max_bytes;
+    const bool too_many = rule.max_bytes != 0 &&
+                          log.segments.size() * volume_.superblock().segment_bytes > rule.max_bytes;
     const bool too_old = rule.max_age_ns != 0 && oldest.closed &&
                          clock_.unix_now().value - oldest.footer.last_received_ns > rule.max_age_ns;
     if (!too_many && !too_old) break;
@@ -118,8 +116,8 @@ bool Keeper::retire_by_rule(LogNumber number, Log& log) {
   return retired;
 }
 
-// The header goes first, durably: else a segment could come back with a crash, and without its younger
-// neighbours whose slots were used again.
+// The header goes first, durably: else a segment could come back with a crash, and without its
+// younger neighbours whose slots were used again.
 Result<> Keeper::retire_oldest(LogNumber number, Log& log) {
   const SlotIndex slot(log.segments.front().header.slot);
   if (auto done = mark_free(number, slot); !done) return done;
@@ -127,6 +125,39 @@ Result<> Keeper::retire_oldest(LogNumber number, Log& log) {
   ++status_.retired_segments;
   release(slot);
   return {};
+}
+
+// Gives space back to the file system while others leave too little of it: free slots first, then
+// the oldest segment of the longest log. One slot a call.
+bool Keeper::keep_space_free() {
+  const std::uint64_t least = options_.retention.min_free_bytes;
+  const MonotonicNanos now = clock_.monotonic_now();
+  if (least == 0 || now < space_at_) return false;
+  const auto space = volume_.device().space();
+  if (!space || space->free_bytes >= least) {
+    space_at_ = now + kRetryPauseNs;
+    return false;
+  }
+  if (free_.empty()) {
+    const auto longest = std::ranges::max_element(logs_, {}, [](const auto& entry) {
+      return can_retire(entry.second) ? entry.second.segments.size() : 0;
+    });
+    if (longest == logs_.end() || !can_retire(longest->second) ||
+        !retire_oldest(longest->first, longest->second)) {
+      space_at_ = now + kRetryPauseNs;
+      return false;
+    }
+  }
+  if (auto removed = volume_.device().remove_slot(free_.back()); !removed) {
+    status_.last_error = removed.error().what;
+    space_at_ = now + kRetryPauseNs;
+    return false;
+  }
+  removed_.push_back(free_.back());
+  free_.pop_back();
+  status_.free_slots = free_.size();
+  --status_.slots;
+  return true;
 }
 
 void Keeper::release(SlotIndex slot) {
@@ -143,7 +174,8 @@ bool Keeper::rules_allow_retiring() const {
 bool Keeper::prepare_one(LogNumber number, Log& log) {
   if (log.channel == nullptr || log.ready >= options_.ready_slots) return false;
   const bool pausing = clock_.monotonic_now() < retry_at_;
-  auto slot = pausing ? Result<SlotIndex>(fail(Errc::kBusy, status_.last_error)) : free_slot(number, log);
+  auto slot =
+      pausing ? Result<SlotIndex>(fail(Errc::kBusy, status_.last_error)) : free_slot(number, log);
   if (!slot) {
     status_.last_error = slot.error().what;
     status_.full = log.ready == 0;
@@ -175,10 +207,10 @@ Result<SlotIndex> Keeper::free_slot(LogNumber number, Log& log) {
   VolumeDevice& device = volume_.device();
   const std::uint64_t bytes = volume_.superblock().segment_bytes;
   if (free_.empty()) {
-    const bool within = options_.capacity_bytes == 0 ||
-                        (status_.slots + 1) * bytes <= options_.capacity_bytes;
-    std::string why = fmt::format("the volume's capacity of {} MiB is used up",
-                                  options_.capacity_bytes / kMiB);
+    const bool within =
+        options_.capacity_bytes == 0 || (status_.slots + 1) * bytes <= options_.capacity_bytes;
+    std::string why =
+        fmt::format("the volume's capacity of {} MiB is used up", options_.capacity_bytes / kMiB);
     if (within) {
       auto made = make_new_slot();
       if (made) return made;
@@ -205,11 +237,12 @@ Result<SlotIndex> Keeper::make_new_slot() {
   auto space = device.space();
   if (!space) return std::unexpected(std::move(space.error()));
   if (space->free_bytes < bytes + options_.retention.min_free_bytes) {
-    return fail(Errc::kNoSpace, fmt::format("{} MiB are free on {}", space->free_bytes / kMiB,
-                                            device.name()));
+    return fail(Errc::kNoSpace,
+                fmt::format("{} MiB are free on {}", space->free_bytes / kMiB, device.name()));
   }
-  const SlotIndex slot = next_new_slot_;
+  const SlotIndex slot = removed_.empty() ? next_new_slot_ : removed_.back();
   if (auto made = device.create_slot(slot); !made) return std::unexpected(std::move(made.error()));
+  if (!removed_.empty()) removed_.pop_back();
   know_slot(slot);
   return slot;
 }
@@ -228,13 +261,13 @@ Result<> Keeper::mark_free(LogNumber log, SlotIndex slot) {
   return volume_.device().write(slot, 0, {page.get(), kPageBytes});
 }
 
-// Leaves no footer and a free header, durably, before the slot is used again: whatever it held before
-// cannot come back.
+// Leaves no footer and a free header, durably, before the slot is used again: whatever it held
+// before cannot come back.
 Result<SlotFile> Keeper::make_ready(LogNumber log, SlotIndex slot) {
   VolumeDevice& device = volume_.device();
   const PageBuffer page = allocate_pages(kPageBytes);
-  auto done = device.write(slot, volume_.superblock().segment_bytes - kPageBytes,
-                           {page.get(), kPageBytes});
+  auto done =
+      device.write(slot, volume_.superblock().segment_bytes - kPageBytes, {page.get(), kPageBytes});
   if (done) done = mark_free(log, slot);
   if (!done) return std::unexpected(std::move(done.error()));
   return device.open_slot(slot);

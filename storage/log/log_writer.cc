@@ -20,8 +20,9 @@ constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
 
 }  // namespace
 
-LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool& pool, IoRing& ring,
-                     SegmentChannel& channel, Clock& clock, Rng& rng, LogObserver& observer)
+LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool& pool,
+                     IoRing& ring, SegmentChannel& channel, Clock& clock, Rng& rng,
+                     LogObserver& observer)
     : options_(options),
       pool_(pool),
       ring_(ring),
@@ -45,11 +46,12 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
   if (!start.open) return;
   const LogStart::OpenSegment& open = *start.open;
   auto index = ring_.attach(open.file.fd);
-  // A new ring has room for the first file; without it the segment stays open and a fresh one is begun.
+  // A new ring has room for the first file; without it the segment stays open and a fresh one is
+  // begun.
   if (!index) return;
   current_ = &segment_a_;
   current_->resume(open.header, open.file, {*index, open.file.base}, open.position, open.index,
-                    open.payload_bytes);
+                   open.payload_bytes);
   watermarks_.segment = SegmentSequence(open.header.sequence);
   watermarks_.slot = SlotIndex(open.header.slot);
   watermarks_.generation = Generation(open.header.generation);
@@ -199,10 +201,10 @@ bool LogWriter::place_sealed() {
   bool placed = false;
   while (sealed_begin_ != sealed_end_) {
     Block* block = sealed_[sealed_begin_ % sealed_.size()];
-    if (current_ != nullptr && !current_->has_room(block->header.length) && !retire_current()) break;
+    if (current_ != nullptr && !current_->has_room(block->header.length) && !retire_current())
+      break;
     if (current_ == nullptr && !begin_segment()) break;
-    const std::uint64_t offset =
-        current_->place(*block, placed_, watermarks_.durable, placed_crc_);
+    const std::uint64_t offset = current_->place(*block, placed_, watermarks_.durable, placed_crc_);
     placed_crc_ = block->header.crc;
     ++placed_;
     ++sealed_begin_;
@@ -260,7 +262,8 @@ bool LogWriter::retire_current() {
 void LogWriter::close_retiring() {
   if (retiring_ == nullptr || closing_ || watermarks_.durable < retiring_end_) return;
   const auto bytes = retiring_->close(retiring_crc_, clock_.unix_now());
-  closing_ = ring_.queue_write(kCloseToken, retiring_->file(), retiring_->close_offset(), bytes, true);
+  closing_ =
+      ring_.queue_write(kCloseToken, retiring_->file(), retiring_->close_offset(), bytes, true);
 }
 
 void LogWriter::finish_retiring(SegmentEvent::Kind kind) {
@@ -315,8 +318,8 @@ void LogWriter::start_over() {
 // A segment that holds durable blocks stays, without a footer; another's slot can be used again.
 void LogWriter::give_up(SegmentWriter*& segment) {
   if (segment == nullptr) return;
-  const bool holds_durable = segment->has_blocks() && watermarks_.durable.value >
-                                                          segment->header().base_sequence;
+  const bool holds_durable =
+      segment->has_blocks() && watermarks_.durable.value > segment->header().base_sequence;
   tell(holds_durable ? SegmentEvent::Kind::kPoisoned : SegmentEvent::Kind::kVoid, *segment);
   ring_.detach(segment->file().index);
   segment = nullptr;

@@ -7,8 +7,9 @@
 //   a failed write or flush poisons its segment: nothing in it that was not durable is ever called
 //   durable there; it is rewritten, in order, to a fresh segment
 //
-// append() copies the message once, from the packet into the block that the drive will read. poll() is
-// called once a loop: it reaps completions, gives sealed blocks their place, checksums and submits them.
+// append() copies the message once, from the packet into the block that the drive will read. poll()
+// is called once a loop: it reaps completions, gives sealed blocks their place, checksums and
+// submits them.
 #pragma once
 
 #include <memory>
@@ -34,8 +35,8 @@ struct LogOptions {
   LogNumber log;
   std::uint64_t segment_bytes;
   std::uint32_t block_bytes = 256 * 1024;
-  unsigned queue_depth = 8;              // writes in flight
-  std::int64_t linger_ns = 2'000'000;    // a block with messages is sealed after this at the latest
+  unsigned queue_depth = 8;            // writes in flight
+  std::int64_t linger_ns = 2'000'000;  // a block with messages is sealed after this at the latest
   Durability durability = Durability::kSync;
 };
 
@@ -51,12 +52,13 @@ struct LogStart {
   std::vector<Partition> partitions;
 
   // The log's last segment when it was not closed: it is filled on from its last good block. What a
-  // crash left behind that place cannot be taken for data, because it does not chain to what follows.
+  // crash left behind that place cannot be taken for data, because it does not chain to what
+  // follows.
   struct OpenSegment {
     SegmentHeader header;
-    SlotFile file;           // to be opened by who starts the log
-    std::uint32_t position;  // pages: behind its last good block
-    SegmentIndex index;      // of its blocks so far; partitions: only those that it holds
+    SlotFile file;                // to be opened by who starts the log
+    std::uint32_t position;       // pages: behind its last good block
+    SegmentIndex index;           // of its blocks so far; partitions: only those that it holds
     std::uint64_t payload_bytes;  // of its messages, each once
   };
   std::optional<OpenSegment> open;
@@ -71,9 +73,9 @@ class LogObserver {
 
 enum class Appended : std::uint8_t {
   kOk,
-  kTooLarge,    // would not fit an empty block
-  kDriveSlow,   // every block is waiting for the drive
-  kVolumeFull,  // every block is waiting for a segment, and the volume has none
+  kTooLarge,      // would not fit an empty block
+  kDriveSlow,     // every block is waiting for the drive
+  kVolumeFull,    // every block is waiting for a segment, and the volume has none
   kVolumeFailed,  // writes fail, and so did the last fresh segment
 };
 
@@ -131,7 +133,8 @@ class LogWriter {
 
   // After seal(): true when nothing is open, sealed or in flight. Then finish() may be called.
   [[nodiscard]] bool drained() const;
-  // Writes an empty marker block that proves all before it durable (orderly end); poll until drained().
+  // Writes an empty marker block that proves all before it durable (orderly end); poll until
+  // drained().
   void mark_clean_end();
 
   [[nodiscard]] const LogWatermarks& watermarks() const { return watermarks_; }
@@ -189,9 +192,9 @@ class LogWriter {
   SegmentWriter segment_b_;
   SegmentWriter* current_ = nullptr;
   SegmentWriter* retiring_ = nullptr;
-  BlockSequence retiring_end_{0};  // durable up to here: retiring_ can be closed
+  BlockSequence retiring_end_{0};   // durable up to here: retiring_ can be closed
   std::uint32_t retiring_crc_ = 0;  // of its last block
-  bool closing_ = false;           // its index and footer are being written
+  bool closing_ = false;            // its index and footer are being written
   SegmentSequence next_segment_{1};
 
   // durable_op_ <= written_op_ <= submitted_op_ <= end_op_

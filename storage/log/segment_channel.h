@@ -1,5 +1,5 @@
-// Between a log (a shard's thread) and its volume's keeper (a control thread): slots to fill one way,
-// what became of them the other way. Bounded; nobody waits for anybody.
+// Between a log (a shard's thread) and its volume's keeper (a control thread): slots to fill one
+// way, what became of them the other way. Bounded; nobody waits for anybody.
 #pragma once
 
 #include <atomic>
@@ -34,9 +34,9 @@ struct SegmentEvent {
 struct SegmentChannel {
   static constexpr std::size_t kReadyMax = 8;
   static constexpr std::size_t kEventsMax = 256;
-  SpscRing<ReadySlot> ready{kReadyMax};      // keeper -> log
+  SpscRing<ReadySlot> ready{kReadyMax};       // keeper -> log
   SpscRing<SegmentEvent> events{kEventsMax};  // log -> keeper
-  std::atomic<bool> full{false};  // the keeper has no slot to give and cannot make one
+  std::atomic<bool> full{false};              // the keeper has no slot to give and cannot make one
 };
 
 }  // namespace penstock

@@ -13,8 +13,8 @@ std::size_t blocks_max(std::uint64_t segment_bytes) { return segment_bytes / kPa
 
 }  // namespace
 
-// The close buffer holds the largest index and what may be left in front of the footer when a segment is
-// full: less than a block. It is zeroed and written with the index.
+// The close buffer holds the largest index and what may be left in front of the footer when a
+// segment is full: less than a block. It is zeroed and written with the index.
 SegmentWriter::SegmentWriter(std::uint64_t segment_bytes, std::uint32_t block_bytes,
                              CaptureTable& captures)
     : segment_bytes_(segment_bytes),

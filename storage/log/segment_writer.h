@@ -17,8 +17,8 @@ class SegmentWriter {
   // Begins a segment; header_page() is then to be written at its front.
   void begin(const SegmentHeader& header, const SlotFile& slot, IoFile file);
   // Goes on with a segment that an earlier process left open.
-  void resume(const SegmentHeader& header, const SlotFile& slot, IoFile file, std::uint32_t position,
-              const SegmentIndex& index, std::uint64_t payload_bytes);
+  void resume(const SegmentHeader& header, const SlotFile& slot, IoFile file,
+              std::uint32_t position, const SegmentIndex& index, std::uint64_t payload_bytes);
 
   [[nodiscard]] const SegmentHeader& header() const { return header_; }
   [[nodiscard]] const SlotFile& slot() const { return slot_; }
@@ -36,13 +36,13 @@ class SegmentWriter {
   std::uint64_t place(Block& block, BlockSequence sequence, BlockSequence durable,
                       std::uint32_t previous_crc);
 
-  // No block follows. Lays out the index, while the partitions are still as this segment leaves them.
+  // No block follows. Lays out the index, while the partitions are still as this segment leaves
+  // them.
   void end();
-  // After end(): everything behind the last block, index, zeros and footer. Written at close_offset().
+  // After end(): everything behind the last block, index, zeros and footer. Written at
+  // close_offset().
   [[nodiscard]] std::span<const std::byte> close(std::uint32_t last_crc, UnixNanos now);
-  [[nodiscard]] std::uint64_t close_offset() const {
-    return std::uint64_t{position_} * kPageBytes;
-  }
+  [[nodiscard]] std::uint64_t close_offset() const { return std::uint64_t{position_} * kPageBytes; }
   [[nodiscard]] const SegmentFooter& footer() const { return footer_; }
 
  private:

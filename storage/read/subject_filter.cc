@@ -42,7 +42,8 @@ Result<SubjectFilter> SubjectFilter::parse(std::string_view text) {
     if (token.empty()) return refuse("has an empty token");
     if (token == ">" && more) return refuse("'>' stands at the end only");
     if (token != ">" && token != "*" && !is_plain(token)) {
-      return refuse(fmt::format("token '{}' is neither '*', '>' nor printable ASCII without both", token));
+      return refuse(
+          fmt::format("token '{}' is neither '*', '>' nor printable ASCII without both", token));
     }
   }
   return SubjectFilter(text);

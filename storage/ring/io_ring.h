@@ -13,8 +13,8 @@ namespace penstock {
 
 // A file known to the ring. On a raw device every slot is a range of one file.
 struct IoFile {
-  unsigned index = 0;          // as attach() gave it
-  std::uint64_t base = 0;      // added to every offset
+  unsigned index = 0;      // as attach() gave it
+  std::uint64_t base = 0;  // added to every offset
 };
 
 struct IoCompletion {
@@ -22,7 +22,8 @@ struct IoCompletion {
   std::int32_t result;  // bytes written or 0 for a flush; -errno when it failed
 };
 
-// One thread, the one that made it. Buffers stay untouched by the caller until their write completes.
+// One thread, the one that made it. Buffers stay untouched by the caller until their write
+// completes.
 class IoRing {
  public:
   virtual ~IoRing() = default;
@@ -34,9 +35,9 @@ class IoRing {
   [[nodiscard]] virtual Result<unsigned> attach(int fd) = 0;
   virtual void detach(unsigned index) = 0;
 
-  // Queue an operation; submit() hands all queued ones to the drive. False: the queue is full, submit
-  // and reap first. `bytes` and `offset` are page-aligned. With `durable` the write completes when it
-  // is on stable storage (RWF_DSYNC).
+  // Queue an operation; submit() hands all queued ones to the drive. False: the queue is full,
+  // submit and reap first. `bytes` and `offset` are page-aligned. With `durable` the write
+  // completes when it is on stable storage (RWF_DSYNC).
   [[nodiscard]] virtual bool queue_write(std::uint64_t token, IoFile file, std::uint64_t offset,
                                          std::span<const std::byte> bytes, bool durable) = 0;
   // Makes durable every write of that file that completed before this was queued (fdatasync).
@@ -48,8 +49,8 @@ class IoRing {
   // Takes up to completions.size() finished operations; returns how many. Never waits.
   [[nodiscard]] virtual std::size_t reap(std::span<IoCompletion> completions) = 0;
 
-  // Operations that were queued and not yet reaped: their buffers are the ring's. The kernel may take
-  // fewer than submit() offers; the rest stays queued for the next one.
+  // Operations that were queued and not yet reaped: their buffers are the ring's. The kernel may
+  // take fewer than submit() offers; the rest stays queued for the next one.
   [[nodiscard]] virtual unsigned in_flight() const = 0;
 };
 

@@ -1,13 +1,14 @@
 #include "storage/ring/io_ring_linux.h"
 
-#include <fmt/format.h>
-#include <liburing.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <vector>
+
+#include <fmt/format.h>
+#include <liburing.h>
 
 #include "base/check.h"
 #include "base/units.h"
@@ -49,9 +50,9 @@ Result<> LinuxRing::start(const IoRingOptions& options) {
   // From the best the newest kernels have down to what every kernel with io_uring takes.
   const unsigned polling = options.kernel_polling ? unsigned{IORING_SETUP_SQPOLL} : 0U;
   const std::array<unsigned, 3> choices{
-      polling != 0 ? polling | IORING_SETUP_SINGLE_ISSUER
-                   : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                         IORING_SETUP_TASKRUN_FLAG,
+      polling != 0
+          ? polling | IORING_SETUP_SINGLE_ISSUER
+          : IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
       polling != 0 ? polling : IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, polling};
   int result = -EINVAL;
   for (const unsigned flags : choices) {
@@ -81,9 +82,10 @@ Result<> LinuxRing::register_memory(std::span<std::byte> memory) {
       io_uring_register_buffers(&ring_, buffers_.data(), static_cast<unsigned>(buffers_.size()));
   if (result < 0) {
     buffers_.clear();
-    return fail_errno(-result, fmt::format("register {} MiB with io_uring: raise RLIMIT_MEMLOCK "
-                                           "(ulimit -l, LimitMEMLOCK=) or lower the volume's memory",
-                                           memory.size() / kMiB));
+    return fail_errno(-result,
+                      fmt::format("register {} MiB with io_uring: raise RLIMIT_MEMLOCK "
+                                  "(ulimit -l, LimitMEMLOCK=) or lower the volume's memory",
+                                  memory.size() / kMiB));
   }
   return {};
 }

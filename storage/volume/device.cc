@@ -1,9 +1,10 @@
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "storage/volume/device_directory.h"
@@ -23,7 +24,7 @@ PageBuffer allocate_pages(std::size_t bytes) {
 
 Result<std::unique_ptr<VolumeDevice>> open_volume_device(const std::string& path,
                                                          DeviceAccess access) {
-  struct stat st {};
+  struct stat st{};
   if (stat(path.c_str(), &st) != 0) return fail_errno(errno, "volume " + path);
   if (S_ISDIR(st.st_mode)) return make_directory_device(path, access);
   if (S_ISBLK(st.st_mode)) return open_raw_device(path, access);

@@ -1,15 +1,17 @@
 #include "storage/volume/device_directory.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "storage/format/volume.h"
 #include "storage/volume/file.h"
@@ -62,10 +64,11 @@ Result<> DirectoryDevice::lock() {
   if (!file) return std::unexpected(std::move(file.error()));
   if (flock(file->fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, "lock the volume " + path_);
-    return fail(Errc::kBusy,
-                fmt::format("volume {}: another process has it open for writing; a volume belongs to "
-                            "one penstockd",
-                            path_));
+    return fail(
+        Errc::kBusy,
+        fmt::format("volume {}: another process has it open for writing; a volume belongs to "
+                    "one penstockd",
+                    path_));
   }
   lock_ = std::move(*file);
   // What a crash left of slots in the making.
@@ -101,12 +104,12 @@ Result<std::vector<SlotIndex>> DirectoryDevice::list_slots() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
     const std::string file = entry.path().filename().string();
-    unsigned number = 0;
-    int end = 0;
-    if (std::sscanf(file.c_str(), "segment-%u%n", &number, &end) == 1 &&
-        static_cast<std::size_t>(end) == file.size()) {
-      slots.emplace_back(number);
-    }
+    constexpr std::string_view kPrefix = "segment-";
+    if (!file.starts_with(kPrefix)) continue;
+    std::uint32_t number = 0;
+    const char* end = file.data() + file.size();
+    const auto parsed = std::from_chars(file.data() + kPrefix.size(), end, number);
+    if (parsed.ec == std::errc() && parsed.ptr == end) slots.emplace_back(number);
   }
   if (error) return fail_errno(error.value(), "list the volume " + path_);
   std::ranges::sort(slots);
@@ -185,7 +188,7 @@ Result<SlotFile> DirectoryDevice::open_slot(SlotIndex slot) {
 }
 
 Result<DeviceSpace> DirectoryDevice::space() {
-  struct statvfs st {};
+  struct statvfs st{};
   if (statvfs(path_.c_str(), &st) != 0) return fail_errno(errno, "ask for the space of " + path_);
   return DeviceSpace{std::uint64_t{st.f_bavail} * st.f_frsize,
                      std::uint64_t{st.f_blocks} * st.f_frsize};

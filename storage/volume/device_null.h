@@ -1,5 +1,5 @@
-// A volume that keeps nothing but its head and its segments' headers, in memory: for measuring what the
-// processor can do without a drive.
+// A volume that keeps nothing but its head and its segments' headers, in memory: for measuring what
+// the processor can do without a drive.
 #pragma once
 
 #include "storage/volume/volume_device.h"

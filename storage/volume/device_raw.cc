@@ -1,7 +1,6 @@
 #include "storage/volume/device_raw.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -9,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "storage/format/segment.h"
 #include "storage/format/volume.h"

@@ -1,11 +1,12 @@
 #include "storage/volume/file.h"
 
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include <fmt/format.h>
 
 namespace penstock {
 
@@ -17,10 +18,11 @@ Result<File> File::open(const std::string& path, int flags, unsigned mode) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   if (fd < 0) {
     if (errno == EINVAL && (flags & O_DIRECT) != 0) {
-      return fail(Errc::kUnavailable,
-                  fmt::format("open {}: its file system does not take direct I/O (O_DIRECT); put the "
-                              "volume on ext4, XFS or a block device",
-                              path));
+      return fail(
+          Errc::kUnavailable,
+          fmt::format("open {}: its file system does not take direct I/O (O_DIRECT); put the "
+                      "volume on ext4, XFS or a block device",
+                      path));
     }
     return fail_errno(errno, "open " + path);
   }

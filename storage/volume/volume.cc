@@ -1,8 +1,8 @@
 #include "storage/volume/volume.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -39,8 +39,8 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
     result.next_copy = 1 - i;
   }
   if (!valid && damaged > 0) {
-    return fail(Errc::kCorrupt, fmt::format("volume {}: no copy of its catalogue is readable",
-                                            device.name()));
+    return fail(Errc::kCorrupt,
+                fmt::format("volume {}: no copy of its catalogue is readable", device.name()));
   }
   return result;
 }
@@ -49,19 +49,21 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
 
 Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const VolumeOptions& options,
                               VolumeId id, UnixNanos now) {
-  const PageBuffer buffer = allocate_pages(kCatalogueBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  if (auto read = device->read_head(0, page); !read) {
+  // Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
+  const PageBuffer buffer = allocate_pages(kVolumeHeadBytes);
+  const std::span head(buffer.get(), kVolumeHeadBytes);
+  const std::span page = head.first(kPageBytes);
+  if (auto read = device->read_head(0, head); !read) {
     return std::unexpected(std::move(read.error()));
   }
-  if (std::ranges::any_of(page, [](std::byte b) { return b != std::byte{0}; })) {
+  if (std::ranges::any_of(head, [](std::byte b) { return b != std::byte{0}; })) {
     return fail(Errc::kAlreadyExists,
-                fmt::format("volume {}: its first page is not blank; what it holds is left alone. "
-                            "Wipe it yourself if it is really free",
-                            device->name()));
+                fmt::format("volume {}: its first {} MiB are not blank; what it holds is left "
+                            "alone. Wipe them yourself if it is really free (blkdiscard -z)",
+                            device->name(), kVolumeHeadBytes / kMiB));
   }
-  // An empty catalogue, so that the first that is not empty may be torn by a crash; then the superblock: a
-  // crash in between leaves a blank volume.
+  // An empty catalogue, so that the first that is not empty may be torn by a crash; then the
+  // superblock: a crash in between leaves a blank volume.
   for (const std::uint64_t position : kCataloguePosition) {
     if (auto written = device->write_head(position, {buffer.get(), kCatalogueBytes}); !written) {
       return std::unexpected(std::move(written.error()));
@@ -96,8 +98,8 @@ Result<Volume> Volume::open(std::unique_ptr<VolumeDevice> device) {
     return fail(superblock.error().code,
                 fmt::format("volume {}: {}", device->name(), superblock.error().what));
   }
-  if (superblock->segment_bytes < kSegmentBytesMin || superblock->segment_bytes > kSegmentBytesMax ||
-      superblock->segment_bytes % kPageBytes != 0) {
+  if (superblock->segment_bytes < kSegmentBytesMin ||
+      superblock->segment_bytes > kSegmentBytesMax || superblock->segment_bytes % kPageBytes != 0) {
     return fail(Errc::kCorrupt, fmt::format("volume {}: impossible segment size {}", device->name(),
                                             superblock->segment_bytes));
   }
@@ -122,8 +124,8 @@ Result<> Volume::add_streams(std::span<const std::string> names) {
   if (!copies) return std::unexpected(std::move(copies.error()));
   const PageBuffer aligned = allocate_pages(encoded->size());
   std::ranges::copy(*encoded, aligned.get());
-  auto written = device_->write_head(kCataloguePosition[copies->next_copy],
-                                     {aligned.get(), encoded->size()});
+  auto written =
+      device_->write_head(kCataloguePosition[copies->next_copy], {aligned.get(), encoded->size()});
   if (!written) return written;
   catalogue_ = std::move(grown);
   return {};

@@ -1,4 +1,5 @@
-// A volume: a device that holds logs, known by its superblock, with the names of the streams it stores.
+// A volume: a device that holds logs, known by its superblock, with the names of the streams it
+// stores.
 #pragma once
 
 #include "storage/format/segment.h"
@@ -14,9 +15,8 @@ struct VolumeOptions {
 // One thread at a time. Owns the device.
 class Volume {
  public:
-  // Makes a new volume: superblock and empty catalogue. kAlreadyExists when the device holds one (of
-  // any version) and kInvalidArgument when a raw device's head is not blank, so that nothing foreign is
-  // overwritten.
+  // Makes a new volume: superblock and empty catalogue. kAlreadyExists when the device's head is
+  // not blank, so that nothing foreign is overwritten.
   [[nodiscard]] static Result<Volume> create(std::unique_ptr<VolumeDevice> device,
                                              const VolumeOptions& options, VolumeId id,
                                              UnixNanos now);

@@ -41,15 +41,16 @@ class VolumeDevice {
 
   // The head: Superblock and Catalogue.
   [[nodiscard]] virtual Result<> read_head(std::uint64_t offset, std::span<std::byte> into) = 0;
-  [[nodiscard]] virtual Result<> write_head(std::uint64_t offset, std::span<const std::byte> from) = 0;
+  [[nodiscard]] virtual Result<> write_head(std::uint64_t offset,
+                                            std::span<const std::byte> from) = 0;
 
   // Told once after the superblock is known (or made): the size of every slot.
   virtual void set_segment_bytes(std::uint64_t bytes) = 0;
 
   // Slots that exist, ascending.
   [[nodiscard]] virtual Result<std::vector<SlotIndex>> list_slots() = 0;
-  // Allocates a slot and writes all of it once, zeros. kNoSpace when the drive or the device is full;
-  // what a failed call left behind is removed.
+  // Allocates a slot and writes all of it once, zeros. kNoSpace when the drive or the device is
+  // full; what a failed call left behind is removed.
   [[nodiscard]] virtual Result<> create_slot(SlotIndex slot) = 0;
   // Gives the slot's space back; on a raw device its header is zeroed.
   [[nodiscard]] virtual Result<> remove_slot(SlotIndex slot) = 0;
@@ -59,9 +60,9 @@ class VolumeDevice {
   [[nodiscard]] virtual Result<> write(SlotIndex slot, std::uint64_t offset,
                                        std::span<const std::byte> from) = 0;
 
-  // Makes durable what was written to the slot, also by a process that is gone: its last writes may lie
-  // in the drive's cache, readable and lost with the next power cut. Only for who holds the lock; does
-  // nothing for others.
+  // Makes durable what was written to the slot, also by a process that is gone: its last writes may
+  // lie in the drive's cache, readable and lost with the next power cut. Only for who holds the
+  // lock; does nothing for others.
   [[nodiscard]] virtual Result<> sync(SlotIndex slot) = 0;
 
   // Opens a slot for a ring: O_DIRECT, read-write.

@@ -7,16 +7,15 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO))
 
 from tests.lib.harness import BUILD, Host, Node, run, wait_until  # noqa: E402
+from tests.lib.recorder import Recorder  # noqa: E402
 
 PORT_ADDRESS = "10.77.0.1"
 SENDER_ADDRESS = "10.77.0.2"
@@ -65,39 +64,6 @@ subjects = ["syslog.>"]
 name = "lines"
 subjects = ["lines.>"]
 """
-
-
-class Recorder:
-    """Every UDP payload that leaves an interface, taken by the kernel beside the product."""
-
-    def __init__(self, namespace, interface, port):
-        self.payloads = []
-        self.port = port
-        self.socket = namespace.call(
-            lambda: socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3)))
-        self.socket.bind((interface, 3))
-        self.socket.settimeout(0.1)
-        self.ended = False
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    def run(self):
-        while not self.ended:
-            try:
-                packet, source = self.socket.recvfrom(65536)
-            except TimeoutError:
-                continue
-            outgoing = source[2] == socket.PACKET_OUTGOING
-            if not outgoing or len(packet) < 28 or packet[0] != 0x45 or packet[9] != 17:
-                continue
-            if int.from_bytes(packet[22:24], "big") == self.port:
-                length = int.from_bytes(packet[24:26], "big")
-                self.payloads.append(packet[28:20 + length])
-
-    def close(self):
-        self.ended = True
-        self.thread.join()
-        self.socket.close()
 
 
 def say(text=""):

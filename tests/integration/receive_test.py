@@ -183,8 +183,9 @@ class Reachability(Cable):
         self.assertGreaterEqual(ignored["arp_other"]["packets"], 1)
 
     def test_ipv6_and_fragments_and_vlans(self):
+        # Not on AF_PACKET: there the kernel puts fragments together, into more than its ring takes.
         self.connect(ipv6=True)
-        node = self.start(config("net_af_packet0,iface=port0"))
+        node = self.start(config("net_af_xdp0,iface=port0"))
         large = [bytes([65 + i % 26]) * size for i, size in enumerate((1473, 3000, 9000, 60000))]
         self.send(large)
         six = [b"over IPv6", b"x" * 1400, b"y" * 8000]

@@ -1,13 +1,14 @@
-// A log on a real directory volume, driven step by step by one thread: what a shard and a keeper do.
+// A log on a real directory volume, driven step by step by one thread: what a shard and a keeper
+// do.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "storage/log/keeper.h"
 #include "storage/log/log_writer.h"
@@ -75,13 +76,13 @@ class LogFixture {
     }
     ring_ = make_io_ring_linux({}).value();
     EXPECT_TRUE(ring_->register_memory(pool_.memory()).has_value());
-    log_ = std::make_unique<LogWriter>(
-        LogOptions{.volume = volume_->superblock().volume,
-                   .log = LogNumber(0),
-                   .segment_bytes = volume_->superblock().segment_bytes,
-                   .block_bytes = options.block_bytes,
-                   .durability = options.durability},
-        log.start, pool_, *ring_, channel_, clock_, rng_, observer);
+    log_ =
+        std::make_unique<LogWriter>(LogOptions{.volume = volume_->superblock().volume,
+                                               .log = LogNumber(0),
+                                               .segment_bytes = volume_->superblock().segment_bytes,
+                                               .block_bytes = options.block_bytes,
+                                               .durability = options.durability},
+                                    log.start, pool_, *ring_, channel_, clock_, rng_, observer);
     const StreamId all = stream_id("all");
     set_ = log_->add_capture_set({&all, 1}).value();
   }
@@ -149,8 +150,7 @@ class LogFixture {
 
 // All payloads of a volume's log 0, in order, as a fresh process would find them.
 inline std::vector<std::string> read_payloads(const std::string& path) {
-  Volume volume =
-      Volume::open(open_volume_device(path, DeviceAccess::kReadOnly).value()).value();
+  Volume volume = Volume::open(open_volume_device(path, DeviceAccess::kReadOnly).value()).value();
   const RecoveredVolume recovered = recover_volume(volume).value();
   std::vector<std::string> payloads;
   for (const auto& [number, log] : recovered.logs) {

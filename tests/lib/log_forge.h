@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/crc32c.h"
+#include "storage/log/block_builder.h"
 #include "storage/log/segment_writer.h"
 #include "tests/lib/memory_device.h"
 

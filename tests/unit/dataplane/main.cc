@@ -1,11 +1,12 @@
 // Runs the data plane's unit tests in one DPDK environment of plain pages, without devices.
-#include <gtest/gtest.h>
-#include <rte_eal.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <string>
+
+#include <gtest/gtest.h>
+#include <rte_eal.h>
 
 #include "dataplane/port/eal.h"
 

@@ -1,10 +1,10 @@
 #include "control/config/config.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace penstock {
 namespace {
@@ -99,8 +99,8 @@ TEST(Config, SyntaxErrorNamesItsLine) {
 TEST(Config, MissingFileIsAnErrorThatNamesIt) {
   const auto config = load_config("build/no-such.toml");
   ASSERT_FALSE(config.has_value());
-  EXPECT_THAT(to_string(config.error().at(0)), AllOf(HasSubstr("build/no-such.toml"),
-                                                     HasSubstr("No such file")));
+  EXPECT_THAT(to_string(config.error().at(0)),
+              AllOf(HasSubstr("build/no-such.toml"), HasSubstr("No such file")));
 }
 
 struct Refusal {
@@ -139,8 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(Config, MemoryBoundGrowsWithWhatIsConfigured) {
   const Config small = parse_config(kSmallest, "a").value();
-  const Config large =
-      parse_config(smallest_with("path", "memory = \"1GiB\"\npath"), "b").value();
+  const Config large = parse_config(smallest_with("path", "memory = \"1GiB\"\npath"), "b").value();
   EXPECT_EQ(memory_bound(large) - memory_bound(small), 1 * kGiB - 32 * kMiB);
 }
 

@@ -1,8 +1,8 @@
 #include "control/config/value.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
+
+#include <gtest/gtest.h>
 
 #include "base/units.h"
 
@@ -17,7 +17,8 @@ TEST(Size, ReadsUnitsAndFractions) {
 }
 
 TEST(Size, RefusesWhatIsNoSize) {
-  for (const auto* text : {"", "MiB", "1 mib", "-1", "1e3", "inf", "nan", "99999999TiB", "1KiB x"}) {
+  for (const auto* text :
+       {"", "MiB", "1 mib", "-1", "1e3", "inf", "nan", "99999999TiB", "1KiB x"}) {
     EXPECT_FALSE(parse_size(text).has_value()) << text;
   }
 }

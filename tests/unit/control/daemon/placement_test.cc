@@ -5,7 +5,13 @@
 namespace penstock {
 namespace {
 
-HostCores two_cores_drive_on_one() { return {.usable = {0, 1}, .isolated = {}, .drive = {1}}; }
+HostCores two_cores_drive_on_one() {
+  return {
+      .usable = {0, 1},
+        .isolated = {},
+        .drive = {1}
+  };
+}
 
 TEST(PlacementTest, AChosenCoreNeverTakesADrivesInterrupts) {
   const auto placed = place_shards({-1}, two_cores_drive_on_one());
@@ -23,7 +29,11 @@ TEST(PlacementTest, AWantedCoreThatTakesADrivesInterruptsIsReported) {
 }
 
 TEST(PlacementTest, IsolatedCoresAreChosenFirst) {
-  const HostCores host{.usable = {0, 1, 2, 3}, .isolated = {2, 3}, .drive = {}};
+  const HostCores host{
+      .usable = {0, 1, 2, 3},
+        .isolated = {2, 3},
+        .drive = {}
+  };
   const auto placed = place_shards({-1, -1, -1}, host);
   ASSERT_TRUE(placed.has_value());
   EXPECT_EQ(placed->cores, (std::vector<unsigned>{3, 2, 1}));

@@ -1,6 +1,5 @@
 #include "dataplane/ledger/ledger_file.h"
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +8,8 @@
 #include <fstream>
 #include <set>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace penstock {
 namespace {
@@ -23,10 +24,13 @@ class LedgerFileTest : public testing::Test {
   ~LedgerFileTest() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<LedgerFile> create() {
-    auto file = LedgerFile::create(
-        path_, "node", {{{AccountKind::kDevice, kNoShard, "lan0"}},
-                        {{AccountKind::kPort, 0, "lan0"}, {AccountKind::kShard, 0, "0"}}},
-        UnixNanos(7));
+    auto file =
+        LedgerFile::create(path_, "node",
+                           {
+                               {{AccountKind::kDevice, kNoShard, "lan0"}},
+                               {{AccountKind::kPort, 0, "lan0"}, {AccountKind::kShard, 0, "0"}}
+    },
+                           UnixNanos(7));
     EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().what);
     return std::move(*file);
   }
