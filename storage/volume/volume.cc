@@ -45,33 +45,35 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
   return result;
 }
 
+// Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
+// What a crash left of a volume in the making, its empty catalogue, is none of them.
+Result<> check_blank(VolumeDevice& device, std::span<const std::byte> empty_catalogue) {
+  const PageBuffer buffer = allocate_pages(kVolumeHeadBytes);
+  const std::span head(buffer.get(), kVolumeHeadBytes);
+  if (auto read = device.read_head(0, head); !read) return read;
+  const std::span first = head.subspan(kCataloguePosition[0], empty_catalogue.size());
+  if (std::ranges::equal(first, empty_catalogue)) std::ranges::fill(first, std::byte{0});
+  if (std::ranges::all_of(head, [](std::byte b) { return b == std::byte{0}; })) return {};
+  return fail(Errc::kAlreadyExists,
+              fmt::format("volume {}: its first {} MiB are not blank; what it holds is left alone. "
+                          "Wipe them yourself if it is really free (blkdiscard -z)",
+                          device.name(), kVolumeHeadBytes / kMiB));
+}
+
 }  // namespace
 
 Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const VolumeOptions& options,
                               VolumeId id, UnixNanos now) {
-  // Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
-  const PageBuffer buffer = allocate_pages(kVolumeHeadBytes);
-  const std::span head(buffer.get(), kVolumeHeadBytes);
-  const std::span page = head.first(kPageBytes);
-  if (auto read = device->read_head(0, head); !read) {
-    return std::unexpected(std::move(read.error()));
-  }
-  if (std::ranges::any_of(head, [](std::byte b) { return b != std::byte{0}; })) {
-    return fail(Errc::kAlreadyExists,
-                fmt::format("volume {}: its first {} MiB are not blank; what it holds is left "
-                            "alone. Wipe them yourself if it is really free (blkdiscard -z)",
-                            device->name(), kVolumeHeadBytes / kMiB));
-  }
   // An empty catalogue, so that the first that is not empty may be torn by a crash; then the
-  // superblock: a crash in between leaves a blank volume.
-  for (const std::uint64_t position : kCataloguePosition) {
-    if (auto written = device->write_head(position, {buffer.get(), kCatalogueBytes}); !written) {
-      return std::unexpected(std::move(written.error()));
-    }
-  }
-  auto catalogue = encode_catalogue({});
-  if (!catalogue) return std::unexpected(std::move(catalogue.error()));
+  // superblock: a crash in between leaves a volume that still counts as blank.
+  const auto catalogue = encode_catalogue({});
+  if (!catalogue) return std::unexpected(catalogue.error());
   CHECK_EQ(catalogue->size(), std::size_t{kPageBytes});
+  if (auto blank = check_blank(*device, *catalogue); !blank) {
+    return std::unexpected(std::move(blank.error()));
+  }
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
   std::ranges::copy(*catalogue, page.begin());
   if (auto written = device->write_head(kCataloguePosition[0], page); !written) {
     return std::unexpected(std::move(written.error()));
