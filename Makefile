@@ -257,7 +257,7 @@ format: ## Format the C++ sources in place
 bench: ## Measure what the product does on this machine
 	@nic-config/deps.sh build product bench
 	@$(MAKE) all
-	@perf/run.sh
+	@$(PYTHON) perf/run.py
 
 peers: build/peers/stamp ## Unpack programs of other makers for the interop tests
 build/peers/stamp: tests/run/peers.sh
