@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -20,6 +21,16 @@ std::optional<N> whole_number(std::string_view text) {
   return number;
 }
 
+// What follows the seconds of a time: "", "Z", ".5Z", ".123456789": nanoseconds.
+std::optional<std::int64_t> parse_fraction(std::string_view text) {
+  if (text.ends_with('Z')) text.remove_suffix(1);
+  if (text.empty()) return 0;
+  if (text.front() != '.' || text.size() < 2 || text.size() > 10) return {};
+  std::string digits(text.substr(1));
+  digits.resize(9, '0');
+  return whole_number<std::uint32_t>(digits);
+}
+
 std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
   if (text.starts_with('-')) {
     const auto ago = parse_duration(text.substr(1));
@@ -33,17 +44,17 @@ std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
   const std::string date(text);
   const char* rest = strptime(date.c_str(), "%Y-%m-%dT%H:%M:%S", &tm);
   if (rest == nullptr) return {};
-  std::string_view end(rest);
-  double fraction = 0;
-  if (end.starts_with('.')) {
-    const auto parsed =
-        std::from_chars(end.data(), end.data() + end.size(), fraction, std::chars_format::fixed);
-    if (parsed.ec != std::errc()) return {};
-    end = end.substr(static_cast<std::size_t>(parsed.ptr - end.data()));
+  const std::chrono::year_month_day day{std::chrono::year(tm.tm_year + 1900),
+                                        std::chrono::month(static_cast<unsigned>(tm.tm_mon + 1)),
+                                        std::chrono::day(static_cast<unsigned>(tm.tm_mday))};
+  const auto fraction = parse_fraction(rest);
+  if (!day.ok() || !fraction) return {};
+  std::int64_t nanos = 0;
+  if (__builtin_mul_overflow(std::int64_t{timegm(&tm)}, kNanosPerSecond, &nanos) ||
+      __builtin_add_overflow(nanos, *fraction, &nanos)) {
+    return {};
   }
-  if (!end.empty() && end != "Z") return {};
-  return UnixNanos(std::int64_t{timegm(&tm)} * kNanosPerSecond +
-                   static_cast<std::int64_t>(fraction * 1e9));
+  return UnixNanos(nanos);
 }
 
 }  // namespace

@@ -143,7 +143,8 @@ def blast(host, node):
             BUILD / "penstock-blast", "--device",
             f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no",
             "--to", f"{MEMIF_ADDRESS}:5140", "--size", LINE_BYTES, "--seconds", BLAST_SECONDS,
-            "--count", BLAST_COUNT, *(["--core", free[-1]] if free else []), "--json", stdout=file, stderr=subprocess.DEVNULL)
+            "--count", BLAST_COUNT, *(["--core", free[-1]] if free else []), "--json",
+            stdout=file, stderr=subprocess.DEVNULL)
         show_progress(node, process)
     if process.returncode != 0:
         raise AssertionError(f"penstock-blast ended with {process.returncode}")
