@@ -23,32 +23,36 @@ Shard::Shard(ShardParts parts) : parts_(std::move(parts)) {
 }
 
 bool Shard::step() {
+  // The one look at this clock in a turn: it costs as much as a packet.
+  const MonotonicNanos now = parts_.clock->monotonic_now();
   bool worked = false;
-  for (Side& port : sides_) worked |= receive(port);
-  worked |= parts_.log->poll();
-  publish_if_due();
+  for (Side& port : sides_) worked |= receive(port, now);
+  worked |= parts_.log->poll(now);
+  publish_if_due(now);
   return worked;
 }
 
-bool Shard::receive(Side& port) {
+bool Shard::receive(Side& port, MonotonicNanos now) {
   std::array<rte_mbuf*, kBurst> packets;
   const std::uint16_t count = port.queue->receive(packets);
-  const Verdict expired = port.decoder->advance(parts_.clock->monotonic_now());
+  const Verdict expired = port.decoder->advance(now);
   (*port.account)[expired.fate].add(expired.packets, expired.bytes);
   if (count == 0) return false;
   const UnixNanos received = parts_.clock->unix_now();
   for (std::size_t i = 0; i < std::min<std::size_t>(count, kPrefetchAhead); ++i) {
     prefetch_frame(packets[i]);
   }
+  unsigned done = 0;
   for (std::size_t i = 0; i < count; ++i) {
     if (i + kPrefetchAhead < count) prefetch_frame(packets[i + kPrefetchAhead]);
-    take_packet(port, packets[i], received);
+    if (take_packet(port, packets[i], received)) packets[done++] = packets[i];
   }
+  rte_pktmbuf_free_bulk(packets.data(), done);
   if (port.answer_count > 0) transmit_answers(port);
   return true;
 }
 
-void Shard::take_packet(Side& port, rte_mbuf* packet, UnixNanos received) {
+bool Shard::take_packet(Side& port, rte_mbuf*& packet, UnixNanos received) {
   port.account->received.add(packet->pkt_len);
   Datagram datagram;
   Verdict verdict = port.decoder->decode(packet, received, datagram);
@@ -60,10 +64,11 @@ void Shard::take_packet(Side& port, rte_mbuf* packet, UnixNanos received) {
       verdict.fate = PacketFate::kNoDoor;
     }
   } else if (info(verdict.fate).of == FateClass::kAnswered) {
-    return answer(port, packet, verdict);
+    answer(port, packet, verdict);
+    return false;
   }
   (*port.account)[verdict.fate].add(verdict.packets, verdict.bytes);
-  if (packet != nullptr) rte_pktmbuf_free(packet);
+  return packet != nullptr;
 }
 
 void Shard::answer(Side& port, rte_mbuf* packet, const Verdict& verdict) {
@@ -86,12 +91,10 @@ void Shard::transmit_answers(Side& port) {
   port.answer_count = 0;
 }
 
-bool Shard::publish_if_due() {
-  const MonotonicNanos now = parts_.clock->monotonic_now();
-  if (now < publish_at_) return false;
+void Shard::publish_if_due(MonotonicNanos now) {
+  if (now < publish_at_) return;
   publish_at_ = now + kPublishEveryNs;
   publish();
-  return true;
 }
 
 void Shard::publish() {
@@ -117,8 +120,9 @@ void Shard::publish() {
 }
 
 void Shard::take_rest() {
+  const MonotonicNanos now = parts_.clock->monotonic_now();
   for (Side& port : sides_) {
-    for (unsigned i = 0; i < kRestBursts && receive(port); ++i) parts_.log->poll();
+    for (unsigned i = 0; i < kRestBursts && receive(port, now); ++i) parts_.log->poll(now);
   }
 }
 
@@ -131,8 +135,9 @@ bool Shard::step_drain() {
       marked_ = true;
     }
   }
-  log.poll();
-  publish_if_due();
+  const MonotonicNanos now = parts_.clock->monotonic_now();
+  log.poll(now);
+  publish_if_due(now);
   return marked_ && log.drained();
 }
 

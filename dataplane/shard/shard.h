@@ -67,11 +67,12 @@ class Shard {
     std::uint16_t answer_count = 0;
   };
 
-  bool receive(Side& port);
-  void take_packet(Side& port, rte_mbuf* packet, UnixNanos received);
+  bool receive(Side& port, MonotonicNanos now);
+  // Returns whether the packet is to be freed: not one that was kept, or became an answer.
+  bool take_packet(Side& port, rte_mbuf*& packet, UnixNanos received);
   void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
   void transmit_answers(Side& port);
-  bool publish_if_due();
+  void publish_if_due(MonotonicNanos now);
 
   ShardParts parts_;
   std::vector<Side> sides_;

@@ -120,7 +120,7 @@ void fill_open_segment(Volume& volume, std::vector<KeptSegment> closed, bool ord
   message.payload = std::as_bytes(std::span(payload));
   const auto work = [&] {
     keeper.step();
-    log.poll();
+    log.poll(clock.monotonic_now());
   };
   for (std::uint64_t i = 0; i < kSegmentBytes * 9 / 10 / payload.size(); ++i) {
     while (log.append(set, 0, message) != Appended::kOk) work();

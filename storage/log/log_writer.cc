@@ -31,6 +31,7 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
       rng_(rng),
       observer_(observer),
       builder_(captures_),
+      now_(clock.monotonic_now()),
       sealed_(pool.blocks() + 1),
       segment_a_(options.segment_bytes, options.block_bytes, captures_),
       segment_b_(options.segment_bytes, options.block_bytes, captures_),
@@ -78,7 +79,7 @@ Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
     return full ? Appended::kVolumeFull : Appended::kDriveSlow;
   }
   builder_.start(block);
-  opened_at_ = clock_.monotonic_now();
+  opened_at_ = now_;
   CHECK(builder_.append(set, origin, message));
   return Appended::kOk;
 }
@@ -91,10 +92,11 @@ void LogWriter::seal() {
 }
 
 void LogWriter::seal_lingering() {
-  if (builder_.has_messages() && clock_.monotonic_now() - opened_at_ >= options_.linger_ns) seal();
+  if (builder_.has_messages() && now_ - opened_at_ >= options_.linger_ns) seal();
 }
 
-bool LogWriter::poll() {
+bool LogWriter::poll(MonotonicNanos now) {
+  now_ = now;
   bool worked = reap();
   if (failed_) {
     // The kernel may still read the buffers: they are restamped only when all writes are back.
@@ -219,7 +221,7 @@ bool LogWriter::place_sealed() {
 
 // Takes a fresh slot; its header goes into the queue before its blocks.
 bool LogWriter::begin_segment() {
-  if (failures_ >= kFailuresUntilPause && clock_.monotonic_now() < retry_at_) return false;
+  if (failures_ >= kFailuresUntilPause && now_ < retry_at_) return false;
   if (end_op_ - durable_op_ == ops_.size()) return false;
   // The keeper has not read its events for long: without room for a segment's own none is begun.
   if (channel_.events.free() < kEventsPerLog) return false;
@@ -293,7 +295,7 @@ bool LogWriter::submit_waiting() {
 void LogWriter::start_over() {
   ++counters_.segments_poisoned;
   ++failures_;
-  retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
+  retry_at_ = now_ + kRetryPauseNs;
   // The unplaced blocks follow the placed ones: put those back in front of them.
   for (std::uint64_t i = end_op_; i != durable_op_; --i) {
     Block* block = op(i - 1).block;

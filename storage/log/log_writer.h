@@ -125,8 +125,9 @@ class LogWriter {
     return append_to_new_block(set, origin, message);
   }
 
-  // One step of everything that does not wait for a message. Returns whether anything was done.
-  bool poll();
+  // One step of everything that does not wait for a message, at this time, which is the log's until
+  // the next call. Returns whether anything was done.
+  bool poll(MonotonicNanos now);
 
   // Seals the open block now if it has messages, whatever its linger.
   void seal();
@@ -181,6 +182,7 @@ class LogWriter {
   LogObserver& observer_;
   CaptureTable captures_;
   BlockBuilder builder_;
+  MonotonicNanos now_;           // of the last poll()
   MonotonicNanos opened_at_{0};  // the block being filled got its first message
 
   std::vector<Block*> sealed_;  // a ring: sealed, without a place yet

@@ -100,7 +100,7 @@ class LogFixture {
   }
   void step() {
     keeper_->step();
-    log_->poll();
+    log_->poll(clock_.monotonic_now());
   }
   // Seals and waits until all is durable; with `mark`, ends in order.
   void drain(bool mark = true) {

@@ -66,7 +66,7 @@ class Life {
     step_log();
   }
   void step_log() {
-    log_->poll();
+    log_->poll(clock_.monotonic_now());
     clock_.advance(50'000);
   }
   [[nodiscard]] const std::vector<KeptSegment>& segments() {
