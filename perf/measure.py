@@ -1,13 +1,15 @@
-"""What the measuring programs share: medians of pairs, the mode of the machine, and the files that they
+"""What the measuring programs share: interleaved pairs, the mode of the machine, and the files that they
 leave in build/perf."""
 
+import contextlib
 import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
-import subprocess
 import sys
+import time
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
@@ -16,8 +18,11 @@ from tests.lib.harness import BUILD, run  # noqa: E402
 
 OUT = REPO / "build" / "perf"
 PAIRS = int(os.environ.get("PERF_PAIRS", "7"))
-# A pair whose legs saw core-to-core latencies that differ by more than this is dropped.
+PAIRS_MIN = 5
+# A pair whose legs saw core-to-core latencies that differ by more than this is dropped,
 MODE_RATIO = 1.4
+# and one before which others used more than this share of one core.
+FOREIGN_MAX = 0.15
 
 
 def say(text=""):
@@ -46,28 +51,84 @@ def core_to_core():
     return float(run(BUILD / "perf/c2c", poller, sender, 30).stdout)
 
 
-def pairs(first, second, count=PAIRS):
-    """Interleaves two legs; gives their values for pairs in one mode, and the medians of all."""
-    kept, tries = [], 0
-    while len(kept) < count and tries < 2 * count:
-        tries += 1
-        before = core_to_core()
-        a = first()
-        b = second()
-        after = core_to_core()
-        if max(before, after) > MODE_RATIO * min(before, after) and 2 * count - tries >= count - len(kept):
-            continue
-        kept.append((a, b))
-    return kept
+def busy_seconds():
+    """Processor time of the whole machine: everything but idle and waiting for the drive."""
+    fields = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    ticks = [int(field) for field in fields]
+    return (sum(ticks[:8]) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def ratio_of(kept):
-    return statistics.median(b / a for a, b in kept)
+def process_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def target(name, value, goal, unit, at_least=True):
-    return {"name": name, "value": round(value, 4), "target": goal, "unit": unit,
-            "holds": bool(value >= goal if at_least else value <= goal)}
+def foreign_share(seconds=0.25):
+    """Of one core, what others use while nothing of ours runs."""
+    before = busy_seconds()
+    time.sleep(seconds)
+    return (busy_seconds() - before) / seconds
+
+
+@contextlib.contextmanager
+def stopped(process):
+    """A polling process is no load while something else is measured on its core."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+class Pairs:
+    """Legs of two kinds, in turn. Each pair is framed by the latency between the cores; one whose legs
+    saw different modes of the machine, or that ran beside somebody else's work, is dropped."""
+
+    def __init__(self, first, second, count=PAIRS):
+        self.kept, self.dropped, self.modes = [], 0, []
+        for _ in range(2 * count):
+            if len(self.kept) == count:
+                break
+            foreign = foreign_share()
+            latency = [core_to_core()]
+            a = first()
+            latency.append(core_to_core())
+            b = second()
+            latency.append(core_to_core())
+            if foreign > FOREIGN_MAX or max(latency) > MODE_RATIO * min(latency):
+                self.dropped += 1
+                continue
+            self.kept.append((a, b))
+            self.modes.append(statistics.median(latency))
+
+    @property
+    def enough(self):
+        return len(self.kept) >= PAIRS_MIN
+
+    @property
+    def ratios(self):
+        return [b / a for a, b in self.kept]
+
+    @property
+    def ratio(self):
+        return statistics.median(self.ratios) if self.kept else 0.0
+
+    def median(self, leg):
+        return statistics.median(pair[leg] for pair in self.kept) if self.kept else 0.0
+
+    def report(self):
+        """For the JSON file."""
+        spread = [abs(ratio - self.ratio) for ratio in self.ratios]
+        return {"ratio": self.ratio, "pairs": len(self.kept), "pairs_dropped": self.dropped,
+                "median_absolute_deviation": statistics.median(spread) if spread else None,
+                "core_to_core_ns": self.modes, "first": [a for a, _ in self.kept],
+                "second": [b for _, b in self.kept]}
+
+
+def target(name, value, goal, unit, at_least=True, enough=True):
+    """`enough` false: too few legs were comparable, so nothing is claimed."""
+    holds = enough and (value >= goal if at_least else value <= goal)
+    return {"name": name, "value": round(value, 4), "target": goal, "unit": unit, "holds": bool(holds)}
 
 
 def machine():
@@ -87,8 +148,3 @@ def write(name, targets, **more):
         say(f"  {'ok  ' if entry['holds'] else 'MISS'} {entry['name']}: {entry['value']} "
             f"{entry['unit']} (target {entry['target']})")
     say(f"  -> {path.relative_to(REPO)}")
-
-
-def quietly(*command, **options):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True,
-                          **options)
