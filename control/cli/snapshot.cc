@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/cli/table.h"
-#include "control/daemon/node.h"
+#include "control/config/node_files.h"
 
 namespace penstock {
 

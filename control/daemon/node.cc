@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/rng.h"
+#include "control/config/node_files.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
 #include "dataplane/port/memif_socket.h"
@@ -38,8 +39,6 @@ bool stopping(const volatile std::sig_atomic_t& stop) { return stop != 0; }
 
 }  // namespace
 
-std::string ledger_path(const NodeConfig& node) { return node.runtime_dir + "/ledger"; }
-
 Node::~Node() {
   shards_.clear();
   for (const auto& port : ports_) port->stop();
@@ -49,6 +48,7 @@ Node::~Node() {
 
 Result<> Node::start(const volatile std::sig_atomic_t& stop) {
   std::vector<std::string> paths;
+  if (auto taken = take_runtime_dir(); !taken) return taken;
   if (auto opened = open_all_volumes(); !opened) return opened;
   for (const VolumeConfig& volume : config_.volumes) {
     if (volume.kind == VolumeKind::kStored) paths.push_back(volume.path);
@@ -130,13 +130,24 @@ Result<> Node::start_ports() {
   return {};
 }
 
-Result<> Node::create_ledger() {
+// Before anything else: a second node with this configuration disturbs nothing of the first.
+Result<> Node::take_runtime_dir() {
+  const std::string& folder = config_.node.runtime_dir;
   std::error_code error;
-  std::filesystem::create_directories(config_.node.runtime_dir, error);
-  if (error) {
-    return fail_errno(error.value(),
-                      fmt::format("create node.runtime_dir {}", config_.node.runtime_dir));
+  std::filesystem::create_directories(folder, error);
+  if (error) return fail_errno(error.value(), fmt::format("create node.runtime_dir {}", folder));
+  auto lock = FileLock::take(lock_path(config_.node));
+  if (!lock && lock.error().code == Errc::kBusy) {
+    return fail(Errc::kBusy, fmt::format("node.runtime_dir {} is that of a running node; end that "
+                                         "one, or give this one a directory of its own",
+                                         folder));
   }
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  lock_ = std::move(*lock);
+  return {};
+}
+
+Result<> Node::create_ledger() {
   std::vector<std::vector<AccountSpec>> areas(1 + config_.shards.size());
   for (const PortConfig& port : config_.ports) {
     areas[kControlArea].push_back({AccountKind::kDevice, kNoShard, port.name});

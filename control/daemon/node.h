@@ -11,14 +11,12 @@
 #include "control/daemon/placement.h"
 #include "control/daemon/shard_thread.h"
 #include "control/daemon/volumes.h"
+#include "dataplane/ledger/file_lock.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/eal.h"
 #include "dataplane/port/port.h"
 
 namespace penstock {
-
-// Where a node keeps its ledger, for itself and for those who read it.
-[[nodiscard]] std::string ledger_path(const NodeConfig& node);
 
 // Used by the control thread. The shards' threads see only their ShardThread.
 class Node {
@@ -40,6 +38,7 @@ class Node {
   [[nodiscard]] bool drain();
 
  private:
+  Result<> take_runtime_dir();
   Result<> open_all_volumes();
   Result<> start_dpdk(const Placement& placement);
   Result<> start_ports();
@@ -56,6 +55,7 @@ class Node {
   void publish_gauges();
 
   Config config_;
+  FileLock lock_;  // of node.runtime_dir
   SystemClock clock_;
   std::vector<RunningVolume> volumes_;
   EalFacts eal_;

@@ -1,7 +1,6 @@
 #include "dataplane/ledger/ledger_file.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,8 +8,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
+#include "dataplane/ledger/file_lock.h"
 
 namespace penstock {
 namespace {
@@ -36,8 +37,51 @@ struct AreaHead {
 };
 static_assert(sizeof(AreaHead) == kAreaAlign);
 
-// Also when it belongs to another user.
-bool is_there(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+// Where everything lies in a file that is to be made.
+struct LedgerPlan {
+  std::vector<AccountEntry> entries;
+  std::vector<AreaLayout> areas;
+  std::size_t bytes = 0;
+};
+
+LedgerPlan plan_of(const std::vector<std::vector<AccountSpec>>& areas) {
+  LedgerPlan plan;
+  for (std::size_t a = 0; a < areas.size(); ++a) {
+    std::size_t offset = 0;
+    for (const AccountSpec& spec : areas[a]) {
+      AccountEntry entry{};
+      entry.kind = spec.kind;
+      entry.shard = spec.shard;
+      entry.area = static_cast<std::uint32_t>(a);
+      entry.offset = offset;
+      std::snprintf(entry.name, sizeof entry.name, "%s", spec.name.c_str());
+      plan.entries.push_back(entry);
+      offset += account_bytes(spec.kind);
+    }
+    plan.areas.push_back({0, offset});
+  }
+  plan.bytes =
+      align_up(sizeof(LedgerHeader) + plan.entries.size() * sizeof(AccountEntry), kAreaAlign);
+  for (AreaLayout& area : plan.areas) {
+    area.at = plan.bytes;
+    plan.bytes = align_up(plan.bytes + sizeof(AreaHead) + 2 * area.payload_bytes, kAreaAlign);
+  }
+  return plan;
+}
+
+// Gives `path` to the finished file; what had it before becomes PATH.previous. There is always
+// a file of that name.
+Result<> put_in_place(const std::string& made, const std::string& path) {
+  const std::string previous = path + ".previous";
+  unlink(previous.c_str());
+  // The kernel may refuse a second name for another user's file: then it gets a new one.
+  if (link(path.c_str(), previous.c_str()) != 0 && errno != ENOENT &&
+      std::rename(path.c_str(), previous.c_str()) != 0) {
+    return fail_errno(errno, "keep the earlier ledger " + path);
+  }
+  if (std::rename(made.c_str(), path.c_str()) != 0) return fail_errno(errno, "rename " + made);
+  return {};
+}
 
 }  // namespace
 
@@ -77,79 +121,66 @@ void LedgerArea::publish() {
 Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     const std::string& path, const std::string& node,
     const std::vector<std::vector<AccountSpec>>& areas, UnixNanos now) {
-  std::vector<AccountEntry> entries;
-  std::vector<AreaLayout> layouts;
-  std::size_t at = sizeof(LedgerHeader);
-  for (std::size_t a = 0; a < areas.size(); ++a) {
-    std::size_t offset = 0;
-    for (const AccountSpec& spec : areas[a]) {
-      AccountEntry entry{};
-      entry.kind = spec.kind;
-      entry.shard = spec.shard;
-      entry.area = static_cast<std::uint32_t>(a);
-      entry.offset = offset;
-      std::snprintf(entry.name, sizeof entry.name, "%s", spec.name.c_str());
-      entries.push_back(entry);
-      offset += account_bytes(spec.kind);
-    }
-    layouts.push_back({0, offset});
-  }
-  at = align_up(at + entries.size() * sizeof(AccountEntry), kAreaAlign);
-  for (AreaLayout& layout : layouts) {
-    layout.at = at;
-    at = align_up(at + sizeof(AreaHead) + 2 * layout.payload_bytes, kAreaAlign);
-  }
-
-  if (std::rename(path.c_str(), (path + ".previous").c_str()) != 0 && errno != ENOENT) {
-    return fail_errno(errno, "keep the earlier ledger " + path);
-  }
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0) return fail_errno(errno, "create the ledger " + path);
-  void* map = MAP_FAILED;
-  // Allocated, not only sized: a full /run must fail here and not as SIGBUS in a shard.
-  const int full = posix_fallocate(fd, 0, static_cast<off_t>(at));
-  if (full == 0) map = mmap(nullptr, at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-  const int error = full != 0 ? full : errno;
-  close(fd);
-  if (map == MAP_FAILED) return fail_errno(error, "map the ledger " + path);
-
+  const LedgerPlan plan = plan_of(areas);
+  const std::string making = path + ".new";
   std::unique_ptr<LedgerFile> file(new LedgerFile);
-  file->map_ = static_cast<std::byte*>(map);
-  file->bytes_ = at;
+  if (auto mapped = file->map(making, plan.bytes); !mapped) {
+    unlink(making.c_str());
+    return std::unexpected(std::move(mapped.error()));
+  }
   LedgerHeader header{};
+  header.magic = kMagic;
   header.version = kVersion;
   header.layout = kLayout;
   header.started_unix_ns = now.value;
   header.pid = static_cast<std::uint64_t>(getpid());
-  header.account_count = entries.size();
+  header.account_count = plan.entries.size();
   header.area_count = areas.size();
   std::snprintf(header.node, sizeof header.node, "%s", node.c_str());
   std::memcpy(file->map_, &header, sizeof header);
-  std::memcpy(file->map_ + sizeof header, entries.data(), entries.size() * sizeof(AccountEntry));
-
+  std::memcpy(file->map_ + sizeof header, plan.entries.data(),
+              plan.entries.size() * sizeof(AccountEntry));
   file->areas_.resize(areas.size());
-  std::size_t entry = 0;
-  for (std::size_t a = 0; a < areas.size(); ++a) {
-    LedgerArea& area = file->areas_[a];
-    area.local_.assign(layouts[a].payload_bytes / 8, 0);
-    for (std::size_t i = 0; i < areas[a].size(); ++i, ++entry) {
-      area.accounts_.emplace_back(entries[entry].offset, account_bytes(entries[entry].kind));
-    }
-    AreaHead head{};
-    head.payload_bytes = layouts[a].payload_bytes;
-    std::memcpy(file->map_ + layouts[a].at, &head, sizeof head);
-    auto* words = reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_ + layouts[a].at);
-    area.sequence_ = words;
-    area.copies_ = words + sizeof(AreaHead) / 8;
+  for (const AccountEntry& entry : plan.entries) {
+    file->areas_[entry.area].accounts_.emplace_back(entry.offset, account_bytes(entry.kind));
   }
-  // release: a reader that sees the magic sees all of the above.
-  reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_)
-      ->store(kMagic, std::memory_order_release);
+  for (std::size_t a = 0; a < areas.size(); ++a) {
+    const AreaLayout& layout = plan.areas[a];
+    AreaHead head{};
+    head.payload_bytes = layout.payload_bytes;
+    std::memcpy(file->map_ + layout.at, &head, sizeof head);
+    auto* words = reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_ + layout.at);
+    file->areas_[a].local_.assign(layout.payload_bytes / 8, 0);
+    file->areas_[a].sequence_ = words;
+    file->areas_[a].copies_ = words + sizeof(AreaHead) / 8;
+  }
+  if (auto put = put_in_place(making, path); !put) {
+    unlink(making.c_str());
+    return std::unexpected(std::move(put.error()));
+  }
   return file;
+}
+
+// A new file of zeros, locked and mapped.
+Result<> LedgerFile::map(const std::string& path, std::size_t bytes) {
+  unlink(path.c_str());  // of a daemon that was killed while it made one
+  fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (fd_ < 0) return fail_errno(errno, "create the ledger " + path);
+  if (!lock_file(fd_)) return fail_errno(errno, "lock the ledger " + path);
+  // Allocated, not only sized: a full /run must fail here and not as SIGBUS in a shard.
+  if (const int full = posix_fallocate(fd_, 0, static_cast<off_t>(bytes)); full != 0) {
+    return fail_errno(full, "make room for the ledger " + path);
+  }
+  void* map = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd_, 0);
+  if (map == MAP_FAILED) return fail_errno(errno, "map the ledger " + path);
+  map_ = static_cast<std::byte*>(map);
+  bytes_ = bytes;
+  return {};
 }
 
 LedgerFile::~LedgerFile() {
   if (map_ != nullptr) munmap(map_, bytes_);
+  if (fd_ >= 0) close(fd_);
 }
 
 void LedgerFile::mark_ended() {
@@ -163,24 +194,22 @@ void AccountSnapshot::copy_to(void* into, std::size_t bytes) const {
 }
 
 Result<LedgerReader> LedgerReader::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail_errno(errno, "open the ledger " + path);
+  LedgerReader reader;
+  reader.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (reader.fd_ < 0) return fail_errno(errno, "open the ledger " + path);
   struct stat st{};
   void* map = MAP_FAILED;
-  if (fstat(fd, &st) == 0 && st.st_size >= static_cast<off_t>(sizeof(LedgerHeader))) {
-    map = mmap(nullptr, static_cast<std::size_t>(st.st_size), PROT_READ, MAP_SHARED, fd, 0);
+  if (fstat(reader.fd_, &st) == 0 && st.st_size >= static_cast<off_t>(sizeof(LedgerHeader))) {
+    reader.bytes_ = static_cast<std::size_t>(st.st_size);
+    map = mmap(nullptr, reader.bytes_, PROT_READ, MAP_SHARED, reader.fd_, 0);
   }
-  close(fd);
   if (map == MAP_FAILED) {
     return fail(Errc::kCorrupt, path + " is not a ledger: too short or cannot be mapped");
   }
-  LedgerReader reader(static_cast<const std::byte*>(map), static_cast<std::size_t>(st.st_size));
+  reader.map_ = static_cast<const std::byte*>(map);
   LedgerHeader header{};
-  // acquire: pairs with the store of the magic in create().
-  const auto magic =
-      reinterpret_cast<const std::atomic<std::uint64_t>*>(map)->load(std::memory_order_acquire);
   std::memcpy(&header, map, sizeof header);
-  if (magic != kMagic) return fail(Errc::kCorrupt, path + " is not a ledger");
+  if (header.magic != kMagic) return fail(Errc::kCorrupt, path + " is not a ledger");
   if (header.version != kVersion || header.layout != kLayout) {
     return fail(
         Errc::kUnsupportedVersion,
@@ -189,12 +218,14 @@ Result<LedgerReader> LedgerReader::open(const std::string& path) {
   return reader;
 }
 
-LedgerReader::LedgerReader(LedgerReader&& other) noexcept : map_(other.map_), bytes_(other.bytes_) {
-  other.map_ = nullptr;
-}
+LedgerReader::LedgerReader(LedgerReader&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      map_(std::exchange(other.map_, nullptr)),
+      bytes_(other.bytes_) {}
 
 LedgerReader::~LedgerReader() {
   if (map_ != nullptr) munmap(const_cast<std::byte*>(map_), bytes_);
+  if (fd_ >= 0) close(fd_);
 }
 
 namespace {
@@ -219,16 +250,13 @@ bool copy_area(const std::byte* at, std::vector<std::uint64_t>& words) {
 
 }  // namespace
 
-Result<LedgerSnapshot> LedgerReader::snapshot() const {
-  LedgerHeader header{};
-  std::memcpy(&header, map_, sizeof header);
-  LedgerSnapshot result;
-  result.node.assign(header.node, strnlen(header.node, sizeof header.node));
-  result.pid = header.pid;
-  result.alive = header.ended == 0 && is_there(static_cast<pid_t>(header.pid));
-  result.ended = header.ended != 0;
-  result.started = UnixNanos(header.started_unix_ns);
-
+Result<std::vector<std::vector<std::uint64_t>>> LedgerReader::copy_areas(
+    const LedgerHeader& header) const {
+  // What the header says is believed only as far as the file can hold it.
+  if (header.account_count > bytes_ / sizeof(AccountEntry) ||
+      header.area_count > bytes_ / sizeof(AreaHead)) {
+    return fail(Errc::kCorrupt, "the ledger is cut off");
+  }
   std::size_t at =
       align_up(sizeof header + header.account_count * sizeof(AccountEntry), kAreaAlign);
   std::vector<std::vector<std::uint64_t>> areas(header.area_count);
@@ -236,7 +264,7 @@ Result<LedgerSnapshot> LedgerReader::snapshot() const {
     if (at + sizeof(AreaHead) > bytes_) return fail(Errc::kCorrupt, "the ledger is cut off");
     AreaHead head{};
     std::memcpy(&head, map_ + at, sizeof head);
-    if (2 * head.payload_bytes > bytes_ - at - sizeof head) {
+    if (head.payload_bytes > (bytes_ - at - sizeof head) / 2) {
       return fail(Errc::kCorrupt, "the ledger is cut off");
     }
     words.resize(head.payload_bytes / 8);
@@ -245,14 +273,29 @@ Result<LedgerSnapshot> LedgerReader::snapshot() const {
     }
     at = align_up(at + sizeof head + 2 * head.payload_bytes, kAreaAlign);
   }
+  return areas;
+}
+
+Result<LedgerSnapshot> LedgerReader::snapshot() const {
+  LedgerHeader header{};
+  std::memcpy(&header, map_, sizeof header);
+  LedgerSnapshot result;
+  result.node.assign(header.node, strnlen(header.node, sizeof header.node));
+  result.pid = header.pid;
+  result.alive = header.ended == 0 && is_file_locked(fd_);
+  result.ended = header.ended != 0;
+  result.started = UnixNanos(header.started_unix_ns);
+  auto areas = copy_areas(header);
+  if (!areas) return std::unexpected(std::move(areas.error()));
   for (std::size_t i = 0; i < header.account_count; ++i) {
     AccountEntry entry{};
     std::memcpy(&entry, map_ + sizeof header + i * sizeof entry, sizeof entry);
     const std::size_t bytes = account_bytes(entry.kind);
-    if (entry.area >= areas.size() || entry.offset + bytes > areas[entry.area].size() * 8) {
+    if (bytes == 0 || entry.area >= areas->size() || entry.offset > bytes_ ||
+        entry.offset + bytes > (*areas)[entry.area].size() * 8) {
       return fail(Errc::kCorrupt, "the ledger's directory is damaged");
     }
-    const auto* first = areas[entry.area].data() + entry.offset / 8;
+    const auto* first = (*areas)[entry.area].data() + entry.offset / 8;
     result.accounts.push_back({entry.kind, entry.shard,
                                std::string(entry.name, strnlen(entry.name, sizeof entry.name)),
                                std::vector<std::uint64_t>(first, first + bytes / 8)});

@@ -50,7 +50,7 @@ struct AccountEntry {
 static_assert(sizeof(AccountEntry) == 128);
 
 struct LedgerHeader {
-  std::uint64_t magic;  // "PNSTKLGR"; stored last, when all the rest is in place
+  std::uint64_t magic;  // "PNSTKLGR"
   std::uint32_t version;
   std::uint32_t layout;  // of the accounts: another number, another reader
   std::int64_t started_unix_ns;
@@ -89,11 +89,13 @@ class LedgerArea {
   std::atomic<std::uint64_t>* copies_ = nullptr;               // in the file: two of local_.size()
 };
 
-// Made by the daemon. Owns the mapping; the file stays.
+// Made by the daemon. Owns the mapping and holds the file's lock, which tells readers that it is
+// alive; the file stays.
 class LedgerFile {
  public:
-  // `areas[i]` lists the accounts of area i. A file of that name from an earlier daemon is kept as
-  // PATH.previous.
+  // `areas[i]` lists the accounts of area i. The file appears whole or not at all; one of that name
+  // from an earlier daemon is kept as PATH.previous. One process at a time may have ledgers at
+  // PATH: the caller sees to that.
   [[nodiscard]] static Result<std::unique_ptr<LedgerFile>> create(
       const std::string& path, const std::string& node,
       const std::vector<std::vector<AccountSpec>>& areas, UnixNanos now);
@@ -106,6 +108,9 @@ class LedgerFile {
 
  private:
   LedgerFile() = default;
+  [[nodiscard]] Result<> map(const std::string& path, std::size_t bytes);
+
+  int fd_ = -1;  // open for its lock
   std::byte* map_ = nullptr;
   std::size_t bytes_ = 0;
   std::vector<LedgerArea> areas_;
@@ -132,7 +137,7 @@ struct AccountSnapshot {
 struct LedgerSnapshot {
   std::string node;
   std::uint64_t pid = 0;
-  bool alive = false;  // the process is there
+  bool alive = false;  // its daemon runs
   bool ended = false;  // it ended in order
   UnixNanos started;
   std::vector<AccountSnapshot> accounts;
@@ -151,9 +156,13 @@ class LedgerReader {
   [[nodiscard]] Result<LedgerSnapshot> snapshot() const;
 
  private:
-  LedgerReader(const std::byte* map, std::size_t bytes) : map_(map), bytes_(bytes) {}
-  const std::byte* map_;
-  std::size_t bytes_;
+  LedgerReader() = default;
+  [[nodiscard]] Result<std::vector<std::vector<std::uint64_t>>> copy_areas(
+      const LedgerHeader& header) const;
+
+  int fd_ = -1;  // open to ask for its lock
+  const std::byte* map_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace penstock

@@ -142,6 +142,29 @@ class Books(Lifecycle):
         self.assertIn("gone without an orderly end", table.stdout)
         self.assertIn("The books balance.", table.stdout)
 
+    def test_of_a_running_node_are_not_taken_over_by_another(self):
+        node = Node(self.host, config()).start()
+        second = Node(self.host, config(), name="second")
+        second.config.write_text(
+            second.config.read_text().replace(str(second.runtime), str(node.runtime)))
+        done = run(BUILD / "penstockd", "--config", second.config, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"node.runtime_dir {node.runtime} is that of a running node", done.stderr)
+        self.assertIn("directory of its own", done.stderr)
+        self.assertFalse((second.folder / "volume").exists())
+        ledger = node.ledger()
+        self.assertEqual((ledger["pid"], ledger["alive"]), (node.process.pid, True))
+
+    def test_tell_every_user_whether_the_node_runs(self):
+        node = Node(self.host, config()).start()
+        for folder in (self.host.folder, node.folder, node.runtime):
+            folder.chmod(0o755)
+        as_nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
+                     BUILD / "penstock", "ledger", "--ledger", node.runtime / "ledger")
+        self.assertIn("running as process", run(*as_nobody).stdout)
+        node.kill()
+        self.assertIn("gone without an orderly end", run(*as_nobody).stdout)
+
     def test_begin_anew_with_the_next_start(self):
         node = self.node_under_load()
         self.assertEqual(node.drain(), 0)

@@ -11,6 +11,8 @@
 
 #include <gtest/gtest.h>
 
+#include "dataplane/ledger/file_lock.h"
+
 namespace penstock {
 namespace {
 
@@ -88,10 +90,60 @@ TEST_F(LedgerFileTest, AnOrderlyEndIsTold) {
   EXPECT_TRUE(snapshot().ended);
 }
 
+TEST_F(LedgerFileTest, ADaemonIsAliveWhileItHoldsItsLedgerWhateverItsProcessNumber) {
+  create();  // and gone again; this process, whose number stands in the file, is there
+  EXPECT_FALSE(snapshot().alive);
+  auto file = create();
+  EXPECT_TRUE(snapshot().alive);
+}
+
 TEST_F(LedgerFileTest, TheLedgerOfTheDaemonBeforeIsKept) {
   create()->area(1).publish();
   create();
   EXPECT_TRUE(std::filesystem::exists(path_ + ".previous"));
+  EXPECT_FALSE(std::filesystem::exists(path_ + ".new"));
+}
+
+TEST_F(LedgerFileTest, AReaderFindsAWholeLedgerWhileDaemonsComeAndGo) {
+  create();
+  std::atomic<bool> stop{false};
+  std::thread daemons([&] {
+    while (!stop.load(std::memory_order_relaxed)) create();
+  });
+  for (int i = 0; i < 2'000; ++i) {
+    const auto reader = LedgerReader::open(path_);
+    if (!reader || !reader->snapshot()) ADD_FAILURE() << (reader ? "" : reader.error().what);
+  }
+  stop = true;
+  daemons.join();
+}
+
+TEST_F(LedgerFileTest, ADamagedOneIsCalledCorruptAndNothingWorse) {
+  create();
+  const auto bytes = std::filesystem::file_size(path_);
+  const std::size_t head = sizeof(LedgerHeader) + 3 * sizeof(AccountEntry) + 64;
+  std::uint64_t refused = 0;
+  for (std::size_t at = 16; at < std::min<std::size_t>(head, bytes); at += 8) {
+    create();
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.write("\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    file.close();
+    const auto reader = LedgerReader::open(path_);
+    if (!reader || !reader->snapshot()) ++refused;
+  }
+  EXPECT_GT(refused, 3U);
+}
+
+TEST_F(LedgerFileTest, ALockIsHeldByOneAndEndsWithItsHolder) {
+  {
+    const auto held = FileLock::take(path_);
+    ASSERT_TRUE(held.has_value());
+    const auto second = FileLock::take(path_);
+    ASSERT_FALSE(second.has_value());
+    EXPECT_EQ(second.error().code, Errc::kBusy);
+  }
+  EXPECT_TRUE(FileLock::take(path_).has_value());
 }
 
 TEST_F(LedgerFileTest, EverySnapshotBalancesWhileTheWriterRuns) {
