@@ -1,5 +1,7 @@
 #include "control/cli/books_json.h"
 
+#include <fmt/format.h>
+
 #include "control/cli/table.h"
 
 namespace penstock {
@@ -85,6 +87,12 @@ Json list(const std::vector<MessageBooks>& all) {
 
 }  // namespace
 
+std::string text_of(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+void print_json(const Json& json) { fmt::print("{}\n", text_of(json, 2)); }
+
 Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
   Json json = {
       {"node",     snapshot.node                  },
@@ -117,7 +125,7 @@ Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
       shard.update(fields(account.as<ShardGauges>(), shard_gauge_fields()));
       gauges.push_back(std::move(shard));
     } else if (account.kind == AccountKind::kLogEdge) {
-      gauges.back()["log"] = fields(account.as<LogEdge>(), log_edge_fields());
+      if (!gauges.empty()) gauges.back()["log"] = fields(account.as<LogEdge>(), log_edge_fields());
     }
   }
   json["volumes"] = std::move(volumes);

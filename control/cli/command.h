@@ -14,11 +14,12 @@ namespace penstock {
 // Documented in penstock(1).
 enum class ExitCode : int {
   kOk = 0,
-  kFailed = 1,       // what was asked for failed, or what was checked is not as it should be
-  kUsage = 2,        // the command line or the configuration is wrong
-  kNotFound = 3,     // the thing named does not exist
-  kUnreachable = 4,  // no node answers or has answered here
-  kDenied = 5,       // this user may not
+  kFailed = 1,         // what was asked for failed, or what was checked is not as it should be
+  kUsage = 2,          // the command line or the configuration is wrong
+  kNotFound = 3,       // the thing named does not exist
+  kUnreachable = 4,    // no node answers or has answered here
+  kDenied = 5,         // this user may not
+  kInterrupted = 130,  // by SIGINT, before it was done: as a shell says it
 };
 [[nodiscard]] ExitCode exit_code_of(Errc code);
 

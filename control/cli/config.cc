@@ -34,7 +34,7 @@ Result<ExitCode> check(const std::string& path, OutputFormat format) {
       json["memory_bound"] = memory_bound(*config);
     }
     json["problems"] = std::move(problems);
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
   } else if (config) {
     fmt::print("{}: good; takes at most {} MiB of memory\n", path, memory_bound(*config) / kMiB);
   } else {
@@ -76,7 +76,7 @@ Result<ExitCode> explain(const std::string& name, OutputFormat format) {
   if (format == OutputFormat::kJson) {
     Json json = Json::array();
     for (const ConfigKey& key : found) json.push_back(key_json(key));
-    fmt::print("{}\n", json.dump(2));
+    print_json(json);
     return ExitCode::kOk;
   }
   for (const ConfigKey& key : found) fmt::print("{}", key_text(key));

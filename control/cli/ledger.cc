@@ -80,7 +80,7 @@ Result<ExitCode> show_ledger(const CommandLine& line, const LedgerPlace& place,
   if (!snapshot) return std::unexpected(std::move(snapshot.error()));
   const Books books = take_books(*snapshot);
   if (format == OutputFormat::kJson) {
-    fmt::print("{}\n", to_json(*snapshot, books).dump(2));
+    print_json(to_json(*snapshot, books));
   } else {
     fmt::print("Node {}, {}\n\n{}\n{}\n{}\n{}\n{}{}", snapshot->node, state_of(*snapshot),
                port_table(books), message_table("DOOR", books.doors),

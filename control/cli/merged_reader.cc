@@ -21,9 +21,27 @@ std::optional<N> whole_number(std::string_view text) {
   return number;
 }
 
-// What follows the seconds of a time: "", "Z", ".5Z", ".123456789": nanoseconds.
+// "+01:00", "-03:30", "Z" or "" at the end of `text`, which is taken off: nanoseconds that the
+// clock there is ahead.
+std::optional<std::int64_t> take_zone(std::string_view& text) {
+  if (text.ends_with('Z')) {
+    text.remove_suffix(1);
+    return 0;
+  }
+  const auto sign = text.find_first_of("+-");
+  if (sign == std::string_view::npos) return 0;
+  const std::string_view zone = text.substr(sign);
+  text.remove_suffix(zone.size());
+  if (zone.size() != 6 || zone[3] != ':') return {};
+  const auto hours = whole_number<std::uint8_t>(zone.substr(1, 2));
+  const auto minutes = whole_number<std::uint8_t>(zone.substr(4, 2));
+  if (!hours || !minutes || *hours > 23 || *minutes > 59) return {};
+  const std::int64_t ahead = (*hours * 60 + *minutes) * 60 * kNanosPerSecond;
+  return zone[0] == '-' ? -ahead : ahead;
+}
+
+// What follows the seconds of a time: "", ".5", ".123456789": nanoseconds.
 std::optional<std::int64_t> parse_fraction(std::string_view text) {
-  if (text.ends_with('Z')) text.remove_suffix(1);
   if (text.empty()) return 0;
   if (text.front() != '.' || text.size() < 2 || text.size() > 10) return {};
   std::string digits(text.substr(1));
@@ -47,11 +65,13 @@ std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
   const std::chrono::year_month_day day{std::chrono::year(tm.tm_year + 1900),
                                         std::chrono::month(static_cast<unsigned>(tm.tm_mon + 1)),
                                         std::chrono::day(static_cast<unsigned>(tm.tm_mday))};
-  const auto fraction = parse_fraction(rest);
-  if (!day.ok() || !fraction) return {};
+  std::string_view behind(rest);
+  const auto zone = take_zone(behind);
+  const auto fraction = parse_fraction(behind);
+  if (!day.ok() || !fraction || !zone) return {};
   std::int64_t nanos = 0;
   if (__builtin_mul_overflow(std::int64_t{timegm(&tm)}, kNanosPerSecond, &nanos) ||
-      __builtin_add_overflow(nanos, *fraction, &nanos)) {
+      __builtin_add_overflow(nanos, *fraction - *zone, &nanos)) {
     return {};
   }
   return UnixNanos(nanos);

@@ -20,7 +20,8 @@ struct ReadStart {
   std::uint64_t number = 0;  // offset, or how many
   UnixNanos time{0};
 };
-// "beginning", "end", "1000", "-10", "@2026-11-23T10:00:00Z", "@1764000000", "@-15m".
+// "beginning", "end", "1000", "-10", "@2026-11-23T10:00:00Z", "@2026-11-23T10:00:00+01:00",
+// "@1764000000", "@-15m".
 [[nodiscard]] Result<ReadStart> parse_read_start(std::string_view text, UnixNanos now);
 
 // One thread. The sources outlive it.
@@ -40,6 +41,9 @@ class MergedReader {
 
   // What the node has written since: the edges of its logs, as its ledger publishes them.
   void refresh(const LedgerSnapshot& snapshot);
+
+  // Of what next() gave last.
+  [[nodiscard]] std::string_view volume() const { return inputs_.at(taken_ - 1).volume; }
 
   // "" when no source's catalogue has it.
   [[nodiscard]] std::string_view stream_name(StreamId id) const;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "control/cli/books_json.h"
 #include "control/cli/table.h"
@@ -9,9 +10,9 @@
 namespace penstock {
 namespace {
 
-constexpr std::string_view kFields = "sSkKutpoTN";
+constexpr std::string_view kFields = "sSRkKhutpoTN";
 
-std::string_view text_of(std::span<const std::byte> bytes) {
+std::string_view chars_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -43,10 +44,75 @@ std::optional<char> unescape(std::string_view text, std::size_t& at) {
 // Text as a JSON string, or in base64 under another name when it is not UTF-8.
 void put_text(Json& json, const std::string& name, std::string_view text) {
   try {
-    (void)Json(text).dump();
+    (void)Json(text).dump();  // throws
     json[name] = text;
   } catch (const Json::type_error&) {
     json[name + "_base64"] = base64(text);
+  }
+}
+
+struct HeaderField {
+  std::string_view name;
+  std::string_view value;
+};
+
+// (u16 name length, name, u32 value length, value) repeated; ends early at one that is cut off.
+std::vector<HeaderField> headers_of(const MessageView& message) {
+  std::vector<HeaderField> fields;
+  std::string_view rest = chars_of(message.headers);
+  bool whole = true;
+  const auto take = [&](auto length) -> std::string_view {
+    whole = whole && rest.size() >= sizeof length;
+    if (!whole) return {};
+    std::memcpy(&length, rest.data(), sizeof length);
+    rest.remove_prefix(sizeof length);
+    whole = rest.size() >= length;
+    const auto taken = rest.substr(0, length);
+    rest.remove_prefix(taken.size());
+    return taken;
+  };
+  while (!rest.empty()) {
+    const auto name = take(std::uint16_t{});
+    const auto value = take(std::uint32_t{});
+    if (!whole) break;
+    fields.push_back({name, value});
+  }
+  return fields;
+}
+
+Json headers_json(const MessageView& message) {
+  Json all = Json::array();
+  for (const HeaderField& field : headers_of(message)) {
+    Json one = Json::object();
+    put_text(one, "name", field.name);
+    put_text(one, "value", field.value);
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void append_headers(fmt::memory_buffer& into, const MessageView& message) {
+  std::string_view comma;
+  for (const HeaderField& field : headers_of(message)) {
+    fmt::format_to(std::back_inserter(into), "{}{}={}", comma, field.name, field.value);
+    comma = ",";
+  }
+}
+
+void append_length(fmt::memory_buffer& into, std::size_t length) {
+  for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>(length >> shift));
+}
+
+// C0, DEL, and C1 as UTF-8 has it (0xC2 0x80 to 0xC2 0x9F).
+void append_visible(fmt::memory_buffer& into, std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (c < 0x20 || c == 0x7F || (c == 0xC2 && next >= 0x80 && next < 0xA0)) {
+      fmt::format_to(std::back_inserter(into), "\\x{:02X}", c);
+    } else {
+      into.push_back(text[i]);
+    }
   }
 }
 
@@ -92,8 +158,8 @@ Result<MessageFormat> MessageFormat::parse(std::string_view text) {
       part = {};
     } else {
       return fail(Errc::kInvalidArgument,
-                  fmt::format("format '{}': unknown field; there are %s %S %k %K %u %t %p %o %T %N "
-                              "%%",
+                  fmt::format("format '{}': unknown field; there are %s %S %R %k %K %h %u %t %p "
+                              "%o %T %N %%",
                               text));
     }
   }
@@ -107,9 +173,11 @@ void MessageFormat::write(const Record& record, std::string_view stream,
   for (const Part& part : parts_) {
     append(into, part.literal);
     switch (part.field) {
-      case 's': append(into, text_of(message.payload)); break;
+      case 's': append(into, chars_of(message.payload)); break;
       case 'S': fmt::format_to(std::back_inserter(into), "{}", message.payload.size()); break;
-      case 'k': append(into, text_of(message.key)); break;
+      case 'R': append_length(into, message.payload.size()); break;
+      case 'h': append_headers(into, message); break;
+      case 'k': append(into, chars_of(message.key)); break;
       case 'K': fmt::format_to(std::back_inserter(into), "{}", message.key.size()); break;
       case 'u': append(into, message.subject); break;
       case 't': append(into, stream); break;
@@ -124,7 +192,8 @@ void MessageFormat::write(const Record& record, std::string_view stream,
   }
 }
 
-void write_json(const Record& record, std::string_view stream, fmt::memory_buffer& into) {
+void write_json(const Record& record, std::string_view stream, std::string_view volume,
+                fmt::memory_buffer& into) {
   const MessageView& message = record.message;
   Json json = {
       {"stream",      stream                         },
@@ -138,28 +207,32 @@ void write_json(const Record& record, std::string_view stream, fmt::memory_buffe
   if (has_flag(message.flags, MessageFlag::kMalformed)) flags.emplace_back("malformed");
   if (has_flag(message.flags, MessageFlag::kTruncated)) flags.emplace_back("truncated");
   json["flags"] = std::move(flags);
-  if (!message.key.empty()) put_text(json, "key", text_of(message.key));
-  put_text(json, "payload", text_of(message.payload));
-  append(into, json.dump());
+  json["volume"] = volume;
+  if (!message.key.empty()) put_text(json, "key", chars_of(message.key));
+  if (!message.headers.empty()) json["headers"] = headers_json(message);
+  put_text(json, "payload", chars_of(message.payload));
+  append(into, text_of(json));
   into.push_back('\n');
 }
 
-void write_json(const Gap& gap, fmt::memory_buffer& into) {
+void write_json(const Gap& gap, std::string_view volume, fmt::memory_buffer& into) {
   const Json json = {
-      {"gap",   to_string(gap.kind)},
-      {"log",   gap.log.value      },
-      {"first", gap.first.value    },
-      {"next",  gap.next.value     },
-      {"what",  gap.what           }
+      {"gap",    to_string(gap.kind)},
+      {"volume", volume             },
+      {"log",    gap.log.value      },
+      {"first",  gap.first.value    },
+      {"next",   gap.next.value     },
+      {"what",   gap.what           }
   };
-  append(into, json.dump());
+  append(into, text_of(json));
   into.push_back('\n');
 }
 
-void write_text(const Record& record, fmt::memory_buffer& into) {
+void write_text(const Record& record, bool for_terminal, fmt::memory_buffer& into) {
   fmt::format_to(std::back_inserter(into), "{} {} ", rfc3339(record.message.received.value),
                  record.message.subject);
-  append(into, text_of(record.message.payload));
+  const std::string_view payload = chars_of(record.message.payload);
+  for_terminal ? append_visible(into, payload) : append(into, payload);
   into.push_back('\n');
 }
 

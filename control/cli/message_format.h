@@ -12,7 +12,9 @@
 namespace penstock {
 
 // A format string in the manner of kcat's -f:
-//   %s payload  %S its length  %k key  %K its length  %u subject  %t stream  %p log  %o offset
+//   %s payload  %S its length  %R its length as 4 bytes, big endian
+//   %k key  %K its length  %h headers: NAME=VALUE,NAME=VALUE
+//   %u subject  %t stream  %p log  %o offset
 //   %T received, milliseconds since 1970  %N nanoseconds  %% percent  \n \r \t \0 \\ \xHH
 class MessageFormat {
  public:
@@ -29,11 +31,13 @@ class MessageFormat {
 };
 
 // One JSON object on one line. What is not UTF-8 goes under NAME_base64.
-void write_json(const Record& record, std::string_view stream, fmt::memory_buffer& into);
-void write_json(const Gap& gap, fmt::memory_buffer& into);
+void write_json(const Record& record, std::string_view stream, std::string_view volume,
+                fmt::memory_buffer& into);
+void write_json(const Gap& gap, std::string_view volume, fmt::memory_buffer& into);
 
 // "2026-11-23T10:00:00.123456789Z syslog.user.info.web1.app <14>..."
-void write_text(const Record& record, fmt::memory_buffer& into);
+// `for_terminal`: control characters as \xHH, so that no message moves the cursor or worse.
+void write_text(const Record& record, bool for_terminal, fmt::memory_buffer& into);
 
 [[nodiscard]] std::string base64(std::string_view bytes);
 

@@ -1,4 +1,6 @@
 // `penstock read`: stored messages, byte for byte, from any place, also while the node writes them.
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <ctime>
@@ -25,10 +27,10 @@ struct ReadOptions {
   std::string stream;
   std::string subject;
   std::string offset = "beginning";
-  std::uint64_t count = 0;  // 0: all
+  std::uint64_t count = 0;  // 0: none was given
   bool follow = false;
   ReadFormat format = ReadFormat::kText;
-  std::string custom;
+  std::optional<std::string> custom;
 };
 
 volatile std::sig_atomic_t stop = 0;
@@ -39,24 +41,24 @@ class Printer {
   Printer(const ReadOptions& options, std::optional<MessageFormat> custom)
       : format_(options.format), custom_(std::move(custom)) {}
 
-  void print(const Record& record, std::string_view stream) {
+  void print(const Record& record, std::string_view stream, std::string_view volume) {
     if (custom_) {
       custom_->write(record, stream, buffer_);
     } else if (format_ == ReadFormat::kJson) {
-      write_json(record, stream, buffer_);
+      write_json(record, stream, volume, buffer_);
     } else if (format_ == ReadFormat::kRaw) {
       const auto* payload = reinterpret_cast<const char*>(record.message.payload.data());
       buffer_.append(payload, payload + record.message.payload.size());
       buffer_.push_back('\n');
     } else {
-      write_text(record, buffer_);
+      write_text(record, for_terminal_, buffer_);
     }
     if (buffer_.size() >= kFlushBytes) flush();
   }
 
-  void print(const Gap& gap) {
+  void print(const Gap& gap, std::string_view volume) {
     damaged_ |= gap.kind != GapKind::kTrimmed;
-    if (!custom_ && format_ == ReadFormat::kJson) return write_json(gap, buffer_);
+    if (!custom_ && format_ == ReadFormat::kJson) return write_json(gap, volume, buffer_);
     flush();
     const std::string missing =
         gap.first == gap.next ? "messages" : fmt::format("offsets {} to {}", gap.first, gap.next);
@@ -87,6 +89,7 @@ class Printer {
  private:
   ReadFormat format_;
   std::optional<MessageFormat> custom_;
+  bool for_terminal_ = isatty(STDOUT_FILENO) != 0;
   fmt::memory_buffer buffer_;
   bool good_ = true;
   bool damaged_ = false;
@@ -111,10 +114,10 @@ Result<ExitCode> print_all(const CommandLine& line, const ReadOptions& options,
     auto item = reader.next();
     if (!item) return std::unexpected(std::move(item.error()));
     if (const auto* record = std::get_if<Record>(&*item)) {
-      printer.print(*record, reader.stream_name(record->stream));
+      printer.print(*record, reader.stream_name(record->stream), reader.volume());
       ++printed;
     } else if (const auto* gap = std::get_if<Gap>(&*item)) {
-      printer.print(*gap);
+      printer.print(*gap, reader.volume());
     } else {
       if (!options.follow) break;
       printer.flush();
@@ -125,13 +128,15 @@ Result<ExitCode> print_all(const CommandLine& line, const ReadOptions& options,
     }
   }
   if (!printer.flush()) return fail(Errc::kIoError, "standard output does not take the messages");
+  // Who follows ends it so; otherwise there would have been more.
+  if (stop != 0 && !options.follow) return ExitCode::kInterrupted;
   return printer.damaged() ? ExitCode::kFailed : ExitCode::kOk;
 }
 
 Result<ExitCode> read(const CommandLine& line, const ReadOptions& options) {
   std::optional<MessageFormat> custom;
-  if (!options.custom.empty()) {
-    auto parsed = MessageFormat::parse(options.custom);
+  if (options.custom) {
+    auto parsed = MessageFormat::parse(*options.custom);
     if (!parsed) return std::unexpected(std::move(parsed.error()));
     custom = std::move(*parsed);
   }
@@ -180,18 +185,24 @@ void add_read(CLI::App& program, CommandLine& line) {
                    "1970, or -15m)")
       ->type_name("PLACE")
       ->capture_default_str();
-  command->add_option("-c,--count", options->count, "end after this many messages")->type_name("N");
+  command->add_option("-c,--count", options->count, "end after this many messages")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("N");
   command->add_flag("--follow", options->follow, "wait for more at the end");
+  CLI::Option* format = command
+                            ->add_option("--format", options->format,
+                                         "text, raw (payloads, a newline after each), json")
+                            ->transform(CLI::CheckedTransformer(formats).description(""))
+                            ->type_name("text|raw|json")
+                            ->default_str("text");
   command
-      ->add_option("--format", options->format, "text, raw (payloads, a newline after each), json")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
-      ->type_name("text|raw|json")
-      ->default_str("text");
-  command
-      ->add_option("-f", options->custom,
-                   "as written: %s payload, %S its length, %k key, %K its length, %u subject, "
-                   "%t stream, %p log, %o offset, %T ms since 1970, %N ns, \\n \\t \\xHH")
-      ->type_name("FORMAT");
+      ->add_option(
+          "-f", options->custom,
+          "as written: %s payload, %S its length, %R the same in 4 bytes, %k key, %K its "
+          "length, %h headers, %u subject, %t stream, %p log, %o offset, %T ms since 1970, "
+          "%N ns, \\n \\t \\xHH")
+      ->type_name("FORMAT")
+      ->excludes(format);
   add_ledger_place(*command, options->place);
   command->callback(
       [&line, options] { line.run = [&line, options] { return read(line, *options); }; });

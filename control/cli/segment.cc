@@ -49,7 +49,7 @@ Result<ExitCode> list(const CommandLine& line, const SegmentOptions& options) {
     }
   }
   if (options.format == OutputFormat::kJson) {
-    fmt::print("{}\n", all.dump(2));
+    print_json(all);
     return ExitCode::kOk;
   }
   Table table({"VOLUME", "LOG", "SEGMENT", "SLOT", "STATE", "BLOCKS", "MESSAGES", "PAYLOAD",
@@ -131,7 +131,7 @@ Result<ExitCode> dump(const CommandLine& line, const SegmentOptions& options) {
         if (!blocks) return std::unexpected(std::move(blocks.error()));
         json.update(*blocks);
         if (options.format == OutputFormat::kJson) {
-          fmt::print("{}\n", json.dump(2));
+          print_json(json);
           return ExitCode::kOk;
         }
         Table table({"POSITION", "SEQUENCE", "LENGTH", "USED", "RUNS", "MESSAGES", "CRC"});
@@ -178,6 +178,7 @@ void add_segment(CLI::App& program, CommandLine& line) {
   add("list", "All segments, what they hold and of when", list);
   add("dump", "The blocks of one segment", dump)
       ->add_option("--slot", options->slot, "the slot that it lies in")
+      ->check(CLI::NonNegativeNumber.description(""))
       ->type_name("N")
       ->required();
 }

@@ -1,4 +1,7 @@
 // `penstock stat`: rates between two looks at the ledger.
+#include <unistd.h>
+
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 
@@ -44,8 +47,7 @@ class Rates {
       : before_(before), after_(after), seconds_(static_cast<double>(after.at - before.at) / 1e9) {}
 
   [[nodiscard]] double of(std::uint64_t before, std::uint64_t after) const {
-    // A node that was started anew counts from zero.
-    return after < before ? 0 : static_cast<double>(after - before) / seconds_;
+    return static_cast<double>(after - before) / seconds_;
   }
 
   [[nodiscard]] Json port(std::size_t i) const {
@@ -157,6 +159,15 @@ std::string table_of(const Json& rates) {
   return text + gauges.text();
 }
 
+// A node that was started anew counts from zero, perhaps by another configuration: nothing to
+// compare with.
+bool same_accounts(const LedgerSnapshot& a, const LedgerSnapshot& b) {
+  const auto same = [](const AccountSnapshot& x, const AccountSnapshot& y) {
+    return x.kind == y.kind && x.shard == y.shard && x.name == y.name;
+  };
+  return a.started == b.started && std::ranges::equal(a.accounts, b.accounts, same);
+}
+
 void sleep_for(std::int64_t nanos) {
   const timespec time{.tv_sec = nanos / kNanosPerSecond,
                       .tv_nsec = static_cast<long>(nanos % kNanosPerSecond)};
@@ -172,18 +183,18 @@ Result<ExitCode> show_stat(const CommandLine& line, const StatOptions& options) 
   auto before = look(line, options);
   if (!before) return std::unexpected(std::move(before.error()));
   std::signal(SIGINT, [](int) { stop = 1; });
+  // Home and clear before each table; a file or a pipe gets the tables alone.
+  const bool stands_still = options.watch && isatty(STDOUT_FILENO) != 0;
   do {
     sleep_for(*interval);
     auto after = look(line, options);
     if (!after) return std::unexpected(std::move(after.error()));
-    // Another configuration has other accounts: nothing to compare with.
-    if (after->snapshot.accounts.size() == before->snapshot.accounts.size()) {
+    if (same_accounts(before->snapshot, after->snapshot)) {
       const Json rates = Rates(*before, *after).all();
       if (options.format == OutputFormat::kJson) {
-        fmt::print("{}\n", rates.dump());
+        fmt::print("{}\n", text_of(rates));
       } else {
-        // Home and clear, so that a watched table stands still.
-        fmt::print("{}Node {}, {}\n\n{}", options.watch ? "\x1b[H\x1b[J" : "", after->snapshot.node,
+        fmt::print("{}Node {}, {}\n\n{}", stands_still ? "\x1b[H\x1b[J" : "", after->snapshot.node,
                    state_of(after->snapshot), table_of(rates));
       }
       std::fflush(stdout);

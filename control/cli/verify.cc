@@ -120,12 +120,10 @@ Result<ExitCode> verify(const CommandLine& line, const VerifyOptions& options) {
     }
   }
   if (options.format == OutputFormat::kJson) {
-    fmt::print("{}\n",
-               Json{
-                   {"clean",   clean  },
-                   {"volumes", volumes}
-    }
-                   .dump(2));
+    print_json({
+        {"clean",   clean  },
+        {"volumes", volumes}
+    });
   }
   return clean ? ExitCode::kOk : ExitCode::kFailed;
 }

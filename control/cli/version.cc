@@ -24,7 +24,7 @@ void add_version(CLI::App& program, CommandLine& line) {
             {"format",   kFormatVersion},
             {"dpdk",     dpdk_version()}
         };
-        fmt::print("{}\n", json.dump(2));
+        print_json(json);
       } else {
         fmt::print("penstock {}, format {}, {}\n", kVersion, kFormatVersion, dpdk_version());
       }

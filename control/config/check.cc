@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "control/config/checking.h"
 #include "control/config/doors.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
@@ -19,31 +20,18 @@ namespace penstock {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 64;
+constexpr std::string_view kNameRule =
+    "must have 1 to 64 letters, digits, '-' or '_', and not begin with '-'";
 constexpr std::size_t kShardsMax = 64;
 constexpr std::uint64_t kBlocksMin = 4;  // one fills, one is checksummed, two are on their way
 
-struct Check {
-  const Config& config;
-  const ConfigLines& lines;
-  std::vector<ConfigProblem> problems;
-
-  // The line of the key, or of the section that lacks it.
-  void refuse(const std::string& key, std::string what) {
-    auto line = lines.find(key);
-    if (line == lines.end()) line = lines.find(key.substr(0, key.find('.')));
-    problems.push_back({"", line == lines.end() ? 0 : line->second, key, std::move(what)});
-  }
-};
-
-std::string at(std::string_view section, std::size_t i, std::string_view key) {
-  return fmt::format("{}[{}].{}", section, i, key);
-}
-
+// Fit for a command line and a file's name.
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= kNameBytesMax && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
-  });
+  return !name.empty() && name.size() <= kNameBytesMax && name.front() != '-' &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_';
+         });
 }
 
 template <class T>
@@ -51,8 +39,7 @@ void check_names(Check& check, std::string_view section, const std::vector<T>& a
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (!is_name(all[i].name)) {
-      check.refuse(at(section, i, "name"),
-                   fmt::format("must have 1 to {} letters, digits, '-' or '_'", kNameBytesMax));
+      check.refuse(at(section, i, "name"), std::string(kNameRule));
     } else if (!names.insert(all[i].name).second) {
       check.refuse(at(section, i, "name"), fmt::format("'{}' is taken already", all[i].name));
     }
@@ -69,58 +56,27 @@ void check_presence(Check& check) {
   need(!check.config.shards.empty(), "shard");
   need(!check.config.volumes.empty(), "volume");
   need(!check.config.doors.empty(), "door");
-  if (check.config.shards.size() > kShardsMax) {
-    check.refuse("shard", fmt::format("a node has at most {} shards", kShardsMax));
-  }
-  if (check.config.doors.size() > kOriginsMax) {
-    check.refuse("door", fmt::format("a node has at most {} doors", kOriginsMax));
-  }
-  if (check.config.streams.size() > kCapturesMax) {
-    check.refuse("stream", fmt::format("a node has at most {} streams", kCapturesMax));
-  }
-}
-
-void check_port(Check& check, std::size_t i) {
-  const PortConfig& port = check.config.ports[i];
-  const std::string device = device_name(port.device);
-  if (port.device.empty()) {
-    check.refuse(at("port", i, "device"), "names no device");
-  }
-  for (std::size_t j = 0; j < i; ++j) {
-    if (device_name(check.config.ports[j].device) == device && !device.empty()) {
-      check.refuse(at("port", i, "device"),
-                   fmt::format("'{}' is the device of port '{}' too; number virtual devices "
-                               "(net_memif0, net_memif1)",
-                               device, check.config.ports[j].name));
-    }
-  }
-  for (const std::string& address : port.addresses) {
-    if (auto parsed = parse_port_address(address); !parsed) {
-      check.refuse(at("port", i, "addresses"), parsed.error().what);
-    }
-  }
-  std::set<unsigned> seen;
-  for (const unsigned shard : port.shards) {
-    if (shard >= check.config.shards.size()) {
-      check.refuse(at("port", i, "shards"),
-                   fmt::format("there is no shard {}: {} are declared, counted from 0", shard,
-                               check.config.shards.size()));
-    } else if (!seen.insert(shard).second) {
-      check.refuse(at("port", i, "shards"), fmt::format("names shard {} twice", shard));
-    }
-  }
-  // A driver fills its descriptors with buffers, and bursts are under way besides.
-  const std::uint64_t least = port.receive_descriptors + port.transmit_descriptors + 256;
-  if (port.buffers < least) {
-    check.refuse(at("port", i, "buffers"),
-                 fmt::format("must be at least receive_descriptors + transmit_descriptors + 256 "
-                             "= {}",
-                             least));
-  }
+  const auto limit = [&](std::size_t count, std::size_t most, std::string_view section) {
+    if (count <= most) return;
+    // At the first that is too many.
+    check.refuse(fmt::format("{}[{}]", section, most),
+                 fmt::format("a node has at most {} [[{}]]; leave some out", most, section));
+  };
+  limit(check.config.ports.size(), kPortsMax, "port");
+  limit(check.config.shards.size(), kShardsMax, "shard");
+  limit(check.config.doors.size(), kOriginsMax, "door");
+  limit(check.config.streams.size(), kCapturesMax, "stream");
 }
 
 void check_shard(Check& check, std::size_t i) {
   const ShardConfig& shard = check.config.shards[i];
+  const bool polls = std::ranges::any_of(check.config.ports, [&](const PortConfig& port) {
+    return port.shards.empty() || std::ranges::find(port.shards, i) != port.shards.end();
+  });
+  if (!polls && !check.config.ports.empty()) {
+    check.refuse(fmt::format("shard[{}]", i),
+                 fmt::format("polls nothing: add {} to the shards of a port, or leave it out", i));
+  }
   if (shard.volume.empty()) {
     check.refuse(at("shard", i, "volume"), "there are several volumes: name one");
     return;
@@ -135,6 +91,8 @@ void check_volume(Check& check, std::size_t i) {
   const VolumeConfig& volume = check.config.volumes[i];
   if (volume.kind == VolumeKind::kStored && volume.path.empty()) {
     check.refuse(at("volume", i, "path"), "is missing: a directory or a block device");
+  } else if (!volume.path.empty() && !volume.path.starts_with('/')) {
+    check.refuse(at("volume", i, "path"), "must be an absolute path: \"/var/lib/penstock/main\"");
   }
   for (std::size_t j = 0; j < i; ++j) {
     if (!volume.path.empty() && check.config.volumes[j].path == volume.path) {
@@ -179,6 +137,7 @@ void check_door(Check& check, std::size_t i, std::set<std::string>& taken) {
     if (!taken.insert(key).second) {
       check.refuse(at("door", i, "listen"), fmt::format("a door listens on '{}' already", text));
     }
+    check_reachable(check, i, text);
   }
   if (auto subject = subject_of(door); !subject) {
     check.refuse(at("door", i, "subject"), subject.error().what);
@@ -217,12 +176,23 @@ void check_memory(Check& check) {
 
 }  // namespace
 
+void Check::refuse(const std::string& key, std::string what) {
+  auto line = lines.find(key);
+  if (line == lines.end()) line = lines.find(key.substr(0, key.find('.')));
+  problems.push_back({"", line == lines.end() ? 1 : line->second, key, std::move(what)});
+}
+
+std::string at(std::string_view section, std::size_t i, std::string_view key) {
+  return fmt::format("{}[{}].{}", section, i, key);
+}
+
 std::vector<ConfigProblem> check_config(const Config& config, const ConfigLines& lines) {
   Check check{config, lines, {}};
-  if (!is_name(config.node.name)) {
-    check.refuse("node.name", "must have 1 to 64 letters, digits, '-' or '_'");
+  if (!is_name(config.node.name)) check.refuse("node.name", std::string(kNameRule));
+  if (!is_name(config.dpdk.file_prefix)) check.refuse("dpdk.file_prefix", std::string(kNameRule));
+  if (!config.node.runtime_dir.starts_with('/')) {
+    check.refuse("node.runtime_dir", "must be an absolute path: \"/run/penstock\"");
   }
-  if (config.node.runtime_dir.empty()) check.refuse("node.runtime_dir", "names no directory");
   check_presence(check);
   check_names(check, "port", config.ports);
   check_names(check, "volume", config.volumes);

@@ -68,6 +68,10 @@ void read_table(Reading& reading, const Section<T>& section, const toml::table& 
         known, [&](std::string_view k) { return k.starts_with(std::string(key.str()) + "."); });
     if (nested && node.is_table()) {
       read_table(reading, section, *node.as_table(), place, name + ".", into, seen);
+    } else if (nested) {
+      reading.refuse(node, full,
+                     fmt::format("must be a table; 'penstock config explain {}.{}' lists its keys",
+                                 section.name, name));
     } else {
       refuse_unknown(reading, node, full, key.str(), known);
     }
@@ -130,6 +134,8 @@ void read_root(Reading& reading, const toml::table& root, Config& config) {
 // What a file leaves out because there is only one choice.
 void fill_in(Config& config) {
   if (config.dpdk.file_prefix.empty()) config.dpdk.file_prefix = config.node.name;
+  config.node.runtime_dir = plain_path(config.node.runtime_dir);
+  for (VolumeConfig& volume : config.volumes) volume.path = plain_path(volume.path);
   for (ShardConfig& shard : config.shards) {
     if (shard.volume.empty() && config.volumes.size() == 1) shard.volume = config.volumes[0].name;
   }
@@ -153,8 +159,11 @@ std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view 
     const toml::table root = toml::parse(text, std::string_view(file));
     read_root(reading, root, config);
   } catch (const toml::parse_error& error) {
+    const toml::source_position& where = error.source().begin;
     return std::unexpected(std::vector<ConfigProblem>{
-        {file, error.source().begin.line, "", std::string(error.description())}
+        {file, where.line, "",
+         fmt::format("column {}: {}; TOML has text \"in quotes\", tables [in brackets], one key = "
+                     "value a line", where.column, error.description())}
     });
   }
   fill_in(config);

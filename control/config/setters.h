@@ -1,6 +1,7 @@
 // How a value of the file becomes a member of a configuration struct, with its bounds.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,11 +12,17 @@
 
 namespace penstock {
 
+// No name, path or device has one; a NUL would cut it short unseen.
+inline bool has_control_character(const std::string& text) {
+  return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
 template <class T>
 SetKey<T> set_text(std::string T::* member) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const auto value = node.value_exact<std::string>();
     if (!value) return "must be a string in quotes";
+    if (has_control_character(*value)) return "has a control character; remove it";
     into.*member = *value;
     return {};
   };
@@ -30,6 +37,7 @@ SetKey<T> set_texts(std::vector<std::string> T::* member) {
     for (const toml::node& element : *array) {
       const auto value = element.value_exact<std::string>();
       if (!value) return "must be a list of strings: [\"...\"]";
+      if (has_control_character(*value)) return "has a control character; remove it";
       texts.push_back(*value);
     }
     into.*member = std::move(texts);

@@ -108,13 +108,40 @@ std::string format_duration(std::int64_t nanos) {
   return format_quantity(static_cast<std::uint64_t>(nanos), kTimes);
 }
 
+std::string plain_path(const std::string& path) {
+  std::string plain;
+  for (const char c : path) {
+    if (c != '/' || !plain.ends_with('/')) plain += c;
+  }
+  if (plain.size() > 1 && plain.ends_with('/')) plain.pop_back();
+  return plain;
+}
+
 std::string_view nearest_name(std::string_view name, std::span<const std::string_view> known) {
+  // Its last part alone, as "max_bytes" of "retention.max_bytes".
+  for (const std::string_view candidate : known) {
+    if (candidate.ends_with(name) && candidate.size() > name.size() &&
+        candidate[candidate.size() - name.size() - 1] == '.') {
+      return candidate;
+    }
+  }
   std::string_view nearest;
   std::size_t best = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string_view candidate : known) {
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best) {
       best = distance;
+      nearest = candidate;
+    }
+  }
+  if (!nearest.empty()) return nearest;
+  // Begins alike, as "runtime" and "runtime_dir", "blocksize" and "block_bytes".
+  std::size_t longest = std::max<std::size_t>(4, name.size() / 2) - 1;
+  for (const std::string_view candidate : known) {
+    const auto alike =
+        static_cast<std::size_t>(std::ranges::mismatch(name, candidate).in1 - name.begin());
+    if (alike > longest) {
+      longest = alike;
       nearest = candidate;
     }
   }

@@ -20,6 +20,10 @@ namespace penstock {
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 [[nodiscard]] std::string format_duration(std::int64_t nanos);
 
+// A path as it is compared with others: without doubled slashes and one at its end. (What
+// ".." means depends on links.)
+[[nodiscard]] std::string plain_path(const std::string& path);
+
 // The known name that `name` was most likely meant to be, or empty when none is near.
 [[nodiscard]] std::string_view nearest_name(std::string_view name,
                                             std::span<const std::string_view> known);

@@ -1,15 +1,19 @@
 // penstockd: runs one node from one configuration file, in the foreground.
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/standard_files.h"
 #include "base/version.h"
 #include "control/config/config.h"
 #include "control/daemon/node.h"
+#include "control/daemon/placement.h"
 
 namespace penstock {
 namespace {
@@ -29,6 +33,29 @@ void catch_signals() {
   sigemptyset(&action.sa_mask);
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGHUP, &action, nullptr);  // the terminal is gone
+  std::signal(SIGPIPE, SIG_IGN);        // whoever read the log is gone; messages still come
+}
+
+// Which cores there are is known on the host that runs the node only.
+Result<> check_cores(const Config& config) {
+  std::vector<std::pair<std::string, int>> wanted{
+      {"dpdk.main_core", config.dpdk.main_core}
+  };
+  for (std::size_t i = 0; i < config.shards.size(); ++i) {
+    wanted.emplace_back(fmt::format("shard[{}].core", i), config.shards[i].core);
+  }
+  const HostCores host = host_cores({});
+  for (const auto& [key, core] : wanted) {
+    const bool there = core < 0 || std::ranges::find(host.usable, static_cast<unsigned>(core)) !=
+                                       host.usable.end();
+    if (!there) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("{} = {} is not a core of this process; it may run on {}", key, core,
+                              fmt::join(host.usable, ", ")));
+    }
+  }
+  return {};
 }
 
 int run_node(Config config) {
@@ -56,9 +83,13 @@ int run(int argc, char** argv) {
   CLI::App app("Penstock's ingestion daemon: one node from one configuration file", "penstockd");
   std::string path = "/etc/penstock/penstock.toml";
   bool check = false;
-  app.add_option("--config", path, "configuration file")->capture_default_str();
-  app.add_flag("--check", check, "say what is wrong with the configuration, and end");
-  app.set_version_flag("--version", fmt::format("penstockd {}", kVersion));
+  app.add_option("--config", path, "the configuration")->type_name("FILE")->capture_default_str();
+  app.add_flag(
+      "--check", check,
+      "say everything that is wrong with the configuration, or how much memory it can take "
+      "at most, and end");
+  app.set_version_flag("--version", fmt::format("penstockd {}", kVersion),
+                       "print the version and end");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -69,6 +100,10 @@ int run(int argc, char** argv) {
     for (const ConfigProblem& problem : config.error()) {
       fmt::print(stderr, "{}\n", to_string(problem));
     }
+    return kBadUsage;
+  }
+  if (auto there = check_cores(*config); !there) {
+    fmt::print(stderr, "{}: {}\n", path, there.error().what);
     return kBadUsage;
   }
   if (check) {
@@ -83,8 +118,9 @@ int run(int argc, char** argv) {
 }  // namespace penstock
 
 int main(int argc, char** argv) {
+  penstock::open_missing_standard_files();
   // One line a message, to standard error: systemd's journal or a file adds what it wants.
   spdlog::set_default_logger(spdlog::stderr_logger_mt("penstockd"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   return penstock::run(argc, argv);
 }

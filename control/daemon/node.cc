@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/rng.h"
+#include "control/config/doors.h"
 #include "control/config/node_files.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
@@ -115,7 +116,8 @@ Result<> Node::start_ports() {
                               .transmit_descriptors = port.transmit_descriptors,
                               .buffers = port.buffers,
                               .buffer_bytes = kBufferBytes,
-                              .promiscuous = port.promiscuous};
+                              .promiscuous = port.promiscuous,
+                              .all_multicast = wants_multicast(config_, port)};
     auto started = start_dpdk_port(options);
     if (!started) return std::unexpected(std::move(started.error()));
     ports_.push_back(std::move(*started));
@@ -123,6 +125,12 @@ Result<> Node::start_ports() {
     spdlog::info("port {}: {} ({}), {} queues, MTU {}, checksums {}", port.name, port.device,
                  facts.driver, options.queues, facts.mtu,
                  facts.checksums_checked ? "by the device" : "in software");
+    if (facts.mtu_refused) {
+      spdlog::warn(
+          "port {}: its device keeps an MTU of {}, and port.mtu is {}: longer packets are lost; "
+          "raise the MTU of its interface or the frame size in port.device, or lower port.mtu",
+          port.name, facts.mtu, port.mtu);
+    }
     if (!facts.can_transmit) {
       spdlog::warn("port {}: cannot transmit, so it answers neither ARP nor echo", port.name);
     }

@@ -1,13 +1,15 @@
 #include "dataplane/port/eal.h"
 
-#include <unistd.h>
+#include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -23,10 +25,21 @@ std::vector<std::string>& argument_storage() {
   return arguments;
 }
 
+// Where the main thread may run. Only where there is no other core it shares one with a shard.
+std::vector<unsigned> main_cores(const EalOptions& options) {
+  if (options.main_core >= 0) return {static_cast<unsigned>(options.main_core)};
+  const std::vector<unsigned> usable = usable_cores();
+  std::vector<unsigned> free;
+  for (const unsigned core : usable) {
+    if (std::ranges::find(options.shard_cores, core) == options.shard_cores.end()) {
+      free.push_back(core);
+    }
+  }
+  return free.empty() ? usable : free;
+}
+
 std::string lcore_map(const EalOptions& options) {
-  std::string map = options.main_core >= 0
-                        ? fmt::format("0@{}", options.main_core)
-                        : fmt::format("0@(0-{})", sysconf(_SC_NPROCESSORS_ONLN) - 1);
+  std::string map = fmt::format("0@({})", fmt::join(main_cores(options), ","));
   for (std::size_t i = 0; i < options.shard_cores.size(); ++i) {
     map += fmt::format(",{}@{}", i + 1, options.shard_cores[i]);
   }
@@ -47,6 +60,37 @@ bool is_pci_address(const std::string& device) {
 }
 
 std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
+
+std::string_view device_argument(std::string_view device, std::string_view key) {
+  while (!device.empty()) {
+    const auto comma = device.find(',');
+    const std::string_view argument = device.substr(0, comma);
+    const auto equals = argument.find('=');
+    if (equals != std::string_view::npos && argument.substr(0, equals) == key) {
+      return argument.substr(equals + 1);
+    }
+    device = comma == std::string_view::npos ? std::string_view{} : device.substr(comma + 1);
+  }
+  return {};
+}
+
+std::span<const std::string_view> virtual_drivers() {
+  static constexpr std::array<std::string_view, 12> kDrivers{
+      "net_af_packet", "net_af_xdp", "net_bonding", "net_failsafe", "net_memif", "net_null",
+      "net_pcap",      "net_ring",   "net_tap",     "net_tun",      "net_vhost", "net_virtio_user"};
+  return kDrivers;
+}
+
+std::vector<unsigned> usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  std::vector<unsigned> cores;
+  for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
 
 std::uint64_t free_hugepage_bytes() {
   // "HugePages_Free:      512", "Hugepagesize:       2048 kB"

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -17,7 +18,7 @@ struct EalOptions {
   std::string file_prefix = "penstock";  // tells the node's DPDK from others on the host
   HugepageUse hugepages = HugepageUse::kAuto;
   std::uint64_t memory_bytes = 256ULL << 20U;
-  int main_core = -1;                 // core of the calling thread; -1: any
+  int main_core = -1;                 // core of the calling thread; -1: any that no shard has
   std::vector<unsigned> shard_cores;  // core of each shard; the same core may appear more than once
   std::vector<std::string> devices;   // PCI addresses and virtual devices, each with its arguments
   std::vector<std::string> extra_args;
@@ -51,6 +52,19 @@ void wait_for_lcore(unsigned lcore);
 
 // The device's name without its arguments: "net_memif0" of "net_memif0,role=server".
 [[nodiscard]] std::string device_name(const std::string& device);
+
+// The value of an argument: "/run/m" for "socket" in "net_memif0,role=server,socket=/run/m"; empty
+// when it is not there.
+[[nodiscard]] std::string_view device_argument(std::string_view device, std::string_view key);
+
+// Ports of a process at most.
+inline constexpr std::size_t kPortsMax = 32;
+
+// The drivers of virtual devices; such a device's name is its driver's and a number.
+[[nodiscard]] std::span<const std::string_view> virtual_drivers();
+
+// Cores that this process may run on, those that are online.
+[[nodiscard]] std::vector<unsigned> usable_cores();
 
 // The arguments that start_eal() gives DPDK; for tests and for the log.
 [[nodiscard]] std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages);

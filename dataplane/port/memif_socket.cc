@@ -8,22 +8,10 @@
 #include <cstring>
 #include <string_view>
 
+#include "dataplane/port/eal.h"
+
 namespace penstock {
 namespace {
-
-// The value of `key` in "net_memif0,role=server,socket=/run/m", or empty.
-std::string_view argument_of(std::string_view device, std::string_view key) {
-  while (!device.empty()) {
-    const auto comma = device.find(',');
-    const std::string_view argument = device.substr(0, comma);
-    const auto equals = argument.find('=');
-    if (equals != std::string_view::npos && argument.substr(0, equals) == key) {
-      return argument.substr(equals + 1);
-    }
-    device = comma == std::string_view::npos ? std::string_view{} : device.substr(comma + 1);
-  }
-  return {};
-}
 
 bool nobody_listens(std::string_view path) {
   sockaddr_un address{};
@@ -41,9 +29,10 @@ bool nobody_listens(std::string_view path) {
 }  // namespace
 
 void remove_stale_socket(const std::string& device) {
-  const std::string path(argument_of(device, "socket"));
+  const std::string path(device_argument(device, "socket"));
   if (!device.starts_with("net_memif") || path.empty() ||
-      argument_of(device, "socket-abstract") != "no" || argument_of(device, "role") == "client") {
+      device_argument(device, "socket-abstract") != "no" ||
+      device_argument(device, "role") == "client") {
     return;
   }
   if (nobody_listens(path)) unlink(path.c_str());

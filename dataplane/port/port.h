@@ -36,12 +36,14 @@ struct PortOptions {
   std::uint32_t buffers = 8192;       // packet buffers of each queue
   std::uint32_t buffer_bytes = 2048;  // of each buffer; longer packets are chained
   bool promiscuous = false;
+  bool all_multicast = false;  // take the frames of every multicast group
 };
 
 struct PortFacts {
   std::string driver;
   std::array<std::byte, 6> ethernet_address{};
   std::uint32_t mtu = 0;
+  bool mtu_refused = false;  // the device keeps an MTU that is smaller than the one asked for
   bool can_transmit = true;
   bool checksums_checked = false;  // by the device: IPv4 and UDP, told in each packet's flags
   int numa_node = -1;

@@ -16,6 +16,8 @@ constexpr std::uint32_t kFrameOverhead = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 
 constexpr std::uint32_t kMempoolCache = 256;
 
+static_assert(kPortsMax == RTE_MAX_ETHPORTS);
+
 class DpdkQueue final : public PortQueue {
  public:
   DpdkQueue(std::uint16_t port, std::uint16_t queue, bool can_transmit)
@@ -117,7 +119,8 @@ Result<> DpdkPort::set_up_queues(const rte_eth_dev_info& info) {
   const int socket = rte_eth_dev_socket_id(id_);
   for (std::uint16_t q = 0; q < options_.queues; ++q) {
     rte_mempool* pool = rte_pktmbuf_pool_create(
-        fmt::format("{}.{}", options_.name, q).c_str(), options_.buffers, kMempoolCache, 0,
+        // Not by the port's name: DPDK allows a pool 25 characters.
+        fmt::format("rx{}.{}", id_, q).c_str(), options_.buffers, kMempoolCache, 0,
         static_cast<std::uint16_t>(options_.buffer_bytes + RTE_PKTMBUF_HEADROOM), socket);
     if (pool == nullptr) {
       return fail(Errc::kNoSpace,
@@ -147,11 +150,12 @@ Result<> DpdkPort::set_mtu() {
   rte_eth_dev_get_mtu(id_, &mtu);
   if (mtu != options_.mtu) {
     const int result = rte_eth_dev_set_mtu(id_, static_cast<std::uint16_t>(options_.mtu));
-    // Software devices take what comes, whatever they report; one that can refuse must agree.
     if (result != 0 && result != -ENOTSUP && result != -EINVAL) {
       return failed(result, fmt::format("set mtu {}", options_.mtu));
     }
     rte_eth_dev_get_mtu(id_, &mtu);
+    // A device that cannot be asked is a software one: it takes what comes, whatever it reports.
+    facts_.mtu_refused = result == -EINVAL && mtu < options_.mtu;
   }
   facts_.mtu = mtu;
   return {};
@@ -173,6 +177,10 @@ Result<> DpdkPort::start() {
   if (options_.promiscuous) {
     result = rte_eth_promiscuous_enable(id_);
     if (result != 0 && result != -ENOTSUP) return failed(result, "set promiscuous");
+  }
+  if (options_.all_multicast) {
+    result = rte_eth_allmulticast_enable(id_);
+    if (result != 0 && result != -ENOTSUP) return failed(result, "set allmulticast");
   }
   rte_ether_addr address{};
   result = rte_eth_macaddr_get(id_, &address);

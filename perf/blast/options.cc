@@ -26,8 +26,10 @@ Parsed parse_options(int argc, char** argv) {
   app.add_option("--from", o.from, "sender's first address")->capture_default_str();
   app.add_option("--to-ethernet", o.to_ethernet,
                  "receiver's Ethernet address (default: broadcast)");
-  app.add_option("--payload", o.payload, "line or syslog (RFC 5424)")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case));
+  app.add_option("--payload", o.payload, "plain lines, or syslog by RFC 5424")
+      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case).description(""))
+      ->type_name("line|syslog")
+      ->default_str("line");
   app.add_option("--size", o.size, "bytes of a message")
       ->capture_default_str()
       ->check(CLI::Range(17, 60000));

@@ -158,7 +158,54 @@ class Other(Cli):
             path = words.split()[1:]
             text = run(BUILD / "penstock", "help", *path).stdout
             self.assertEqual(text, run(BUILD / "penstock", *path, "--help").stdout, words)
-        self.assertIn("format 1", run(BUILD / "penstock", "version").stdout)
+        version = run(BUILD / "penstock", "version").stdout
+        self.assertIn("format 1", version)
+        self.assertTrue(version.startswith(run(BUILD / "penstock", "--version").stdout.strip()))
+        for program in ("penstock", "penstockd", "penstock-blast"):
+            text = run(BUILD / program, "--help").stdout
+            self.assertTrue(text.replace("\n", "").isprintable(), text)
+
+
+class Output(Cli):
+    """Where it goes wrong: no room, nobody there, not text."""
+
+    def shell(self, script, *words):
+        return run("bash", "-c", script, "bash", BUILD / "penstock", *words, check=False)
+
+    def test_what_cannot_be_written_is_a_failure(self):
+        config = ("--config", self.node.config)
+        for words in (["version"], ["config", "keys"], ["config", "explain"], ["help"],
+                      ["ledger", *config], ["read", *config], ["--version"]):
+            for where in (">/dev/full", ">&-"):
+                done = self.shell(f'"$@" {where}', *words)
+                self.assertEqual(done.returncode, 1, (words, where, done.stderr))
+                self.assertIn("penstock: ", done.stderr)
+
+    def test_a_reader_that_has_seen_enough_ends_it_quietly(self):
+        for before in ("", "trap '' PIPE;"):
+            for _ in range(5):
+                done = self.shell(f'{before} "$@" | head -1', "read", "--config", self.node.config)
+                self.assertEqual((len(done.stdout.splitlines()), done.stderr), (1, ""))
+
+    def test_names_that_are_no_text_are_no_disaster(self):
+        odd = bytes(self.host.folder) + b"/\xff.toml"
+        for words in (["config", "check"], ["verify"]):
+            done = subprocess.run([BUILD / "penstock", *words, odd, "--format", "json"],
+                                  capture_output=True, check=False)
+            self.assertIn(done.returncode, (2, 3), done.stderr)
+        told = json.loads(subprocess.run([BUILD / "penstock", "config", "check", odd, "--format",
+                                          "json"], capture_output=True, check=False).stdout)
+        self.assertEqual(told["file"], f"{self.host.folder}/\ufffd.toml")
+
+    def test_an_interrupted_read_is_not_a_whole_one(self):
+        read = self.host.start(BUILD / "penstock", "read", "--config", self.node.config,
+                               "--volume", *[self.node.folder / "volume"] * 40, "--format", "json",
+                               stdout=subprocess.PIPE)
+        self.addCleanup(read.stdout.close)
+        read.stdout.readline()  # more than a pipe holds is to come
+        read.send_signal(signal.SIGINT)
+        read.stdout.read()
+        self.assertEqual(read.wait(timeout=60), 130)
 
 
 class ExitCodes(Cli):
@@ -189,6 +236,9 @@ class ExitCodes(Cli):
         self.check(2, "--interval 'often'", "stat", *config, "--interval", "often")
         self.check(2, "--slot", "segment", "dump", *config)
         self.check(2, "--config FILE names another", "read", "--config", "/nonexistent.toml")
+        self.check(2, "--count", "read", *config, "-c", "-5")
+        self.check(2, "--slot", "segment", "dump", *config, "--slot", "-1")
+        self.check(2, "excludes", "read", *config, "-f", "%s", "--format", "json")
         self.check(2, "offsets are a stream's: name one", "read", *config, "-o", "5")
 
     def test_3_not_there(self):

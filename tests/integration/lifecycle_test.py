@@ -100,11 +100,24 @@ class OrderlyEnd(Lifecycle):
             self.assertEqual(verified["volumes"][0]["total"]["messages"], kept)
         print(f"FIGURE name=drains_under_load cases={self.ROUNDS} failed=0")
 
-    def test_sigint_ends_it_as_well(self):
-        node = self.node_under_load()
-        node.process.send_signal(signal.SIGINT)
-        self.assertEqual(node.process.wait(timeout=60), 0)
-        self.check_books_of_the_ended(node)
+    def test_sigint_and_the_end_of_its_terminal_end_it_as_well(self):
+        for number in (signal.SIGINT, signal.SIGHUP):
+            node = Node(self.host, config(), name=f"by{number.value}").start()
+            self.load(node)
+            wait_until(lambda: node.total("stored") > 50_000, "load", process=node.process)
+            node.process.send_signal(number)
+            self.assertEqual(node.process.wait(timeout=60), 0)
+            self.check_books_of_the_ended(node)
+
+    def test_nobody_reading_its_log_does_not_end_it(self):
+        node = Node(self.host, config())
+        process = self.host.start(BUILD / "penstockd", "--config", node.config,
+                                  stderr=subprocess.PIPE)
+        while b" ready" not in process.stderr.readline():
+            pass
+        process.stderr.close()
+        process.send_signal(signal.SIGTERM)  # of which it would like to tell
+        self.assertEqual(process.wait(timeout=60), 0)
 
     def test_an_idle_node_ends_at_once_and_its_ledger_stays(self):
         node = Node(self.host, config()).start()
@@ -171,6 +184,34 @@ class Books(Lifecycle):
         node.start()
         self.assertEqual(node.total("offered"), 0)
 
+    def test_are_watched_across_another_configuration(self):
+        door = '[[door]]\nname = "more"\nkind = "line"\nlisten = ["*:9"]\n'
+        stream = '[[stream]]\nname = "{0}"\nsubjects = ["{0}.>"]\n'
+        # As many accounts, of other kinds.
+        node = Node(self.host, config() + door + stream.format("a")).start()
+        watches = [self.host.start(BUILD / "penstock", "stat", "--config", node.config, "--watch",
+                                   "--interval", "5ms", *options, stdout=subprocess.PIPE)
+                   for options in (("--format", "json"), ())]
+        watch, table = watches
+        for one in watches:
+            self.addCleanup(one.stdout.close)
+            one.stdout.readline()
+        node.drain()
+        other = config() + stream.format("a") + stream.format("b")
+        node.config.write_text(other.format(
+            folder=node.folder, runtime=node.runtime, name="other"))
+        node.start()
+        look = {}
+        while look.get("node") != "other":
+            look = json.loads(watch.stdout.readline())
+        self.assertEqual([one["name"] for one in look["streams"]], ["a", "b"])
+        self.assertEqual([one["name"] for one in look["doors"]], ["lines"])
+        for one in watches:
+            one.send_signal(signal.SIGINT)
+        self.assertNotIn(b"\x1b", table.communicate()[0])
+        watch.communicate()
+        self.assertEqual([one.wait(timeout=60) for one in watches], [0, 0])
+
     def test_of_a_node_that_never_ran_is_exit_4(self):
         node = Node(self.host, config())
         for words in (["ledger"], ["stat"], ["ledger", "--format", "json"]):
@@ -229,7 +270,9 @@ class BadConfiguration(Lifecycle):
         ("shards = [0]", "shards = [3]", 15, "port[0].shards", "there is no shard 3"),
         ("buffers = 4096", "buffers = 0", 14, "port[0].buffers", "512"),
         ('"{folder}/volume"', "7", 19, "volume[0].path", "string in quotes"),
-        ('name = "main"', 'name = "main', 18, "", "string"),
+        ('name = "main"', 'name = "main', 18, "", "column 15"),
+        ('"{folder}/volume"', '"volume"', 19, "volume[0].path", "absolute path"),
+        ("net_memif0", "net_mimif0", 12, "port[0].device", "did you mean"),
     )
 
     def check_case(self, good, before, after, line, key, remedy):
@@ -258,6 +301,19 @@ class BadConfiguration(Lifecycle):
         for case in self.CASES:
             with self.subTest(case=case):
                 self.check_case(good, *case)
+
+    def test_a_core_that_is_not_there_is_refused_before_anything_starts(self):
+        for key, line in (("dpdk.main_core", "[dpdk]\nmain_core = 1000"),
+                          ("shard[0].core", "[dpdk]")):
+            text = config().replace("[dpdk]", line)
+            if key.startswith("shard"):
+                text = text.replace("[[shard]]", "[[shard]]\ncore = 1000")
+            node = Node(self.host, text)
+            for check in (["--check"], []):
+                done = run(BUILD / "penstockd", *check, "--config", node.config, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn(f"{key} = 1000 is not a core of this process; it may run on",
+                              done.stderr)
 
     def test_a_good_one_passes_the_check_and_starts_nothing(self):
         node = Node(self.host, config())

@@ -85,8 +85,9 @@ class Read(Cli):
         text = sorted(r["payload"].encode() for r in records if "payload" in r)
         self.assertEqual(text, sorted(set(RAW + SYSLOG) - {ODD[0]}))
         for record in records:
-            self.assertEqual(list(record)[:7], ["stream", "log", "offset", "time", "received_ns",
-                                                "subject", "flags"])
+            self.assertEqual(list(record)[:8], ["stream", "log", "offset", "time", "received_ns",
+                                                "subject", "flags", "volume"])
+            self.assertEqual(record["volume"], "main")
             self.assertEqual(record["time"], rfc3339(record["received_ns"]))
             self.assertEqual(record["stream"], "raw" if record["subject"] == "app.5140.raw"
                              else "logs")
@@ -106,6 +107,9 @@ class Read(Cli):
             len(first["payload"]), first["payload"], first["subject"], "logs", first["log"],
             first["offset"], first["received_ns"] // 10**6, first["received_ns"], 0, "", "%\tA\0"))
         self.assertEqual(written.decode(), expected)
+
+    def test_an_empty_format_string_writes_nothing(self):
+        self.assertEqual(self.read("-f", ""), b"")
 
     def test_a_volume_by_its_path_needs_no_configuration(self):
         done = run(BUILD / "penstock", "read", "--volume", self.node.folder / "volume", "--config",

@@ -31,7 +31,7 @@ std::string written(std::string_view format, const Record& message = record()) {
 
 nlohmann::json json_of(const Record& message) {
   fmt::memory_buffer out;
-  write_json(message, "logs", out);
+  write_json(message, "logs", "main", out);
   const std::string text = fmt::to_string(out);
   EXPECT_EQ(text.find('\n'), text.size() - 1) << "one line a message";
   return nlohmann::json::parse(text);
@@ -76,6 +76,7 @@ TEST(MessageFormat, RefusesWhatItDoesNotKnowAndSaysWhatThereIs) {
 TEST(WriteJson, HasEveryField) {
   const auto json = json_of(record());
   EXPECT_EQ(json["stream"], "logs");
+  EXPECT_EQ(json["volume"], "main");
   EXPECT_EQ(json["log"], 3);
   EXPECT_EQ(json["offset"], 4711);
   EXPECT_EQ(json["time"], "2026-11-23T19:21:32.640123456Z");
@@ -92,6 +93,7 @@ TEST(WriteJson, NamesFlagsAndLeavesOutAnAbsentKey) {
   const auto json = json_of(message);
   EXPECT_EQ(json["flags"], (nlohmann::json{"malformed", "truncated"}));
   EXPECT_FALSE(json.contains("key"));
+  EXPECT_FALSE(json.contains("headers"));
 }
 
 TEST(WriteJson, WhatIsNotUtf8IsInBase64UnderAnotherName) {
@@ -115,8 +117,9 @@ TEST(WriteJson, SaysWhatIsMissing) {
   gap.first = Offset(5);
   gap.next = Offset(9);
   gap.what = "deleted by retention";
-  write_json(gap, out);
+  write_json(gap, "main", out);
   const auto json = nlohmann::json::parse(fmt::to_string(out));
+  EXPECT_EQ(json["volume"], "main");
   EXPECT_EQ(json["gap"], to_string(GapKind::kTrimmed));
   EXPECT_EQ(json["log"], 2);
   EXPECT_EQ(json["first"], 5);
@@ -124,9 +127,40 @@ TEST(WriteJson, SaysWhatIsMissing) {
   EXPECT_EQ(json["what"], "deleted by retention");
 }
 
+// Two headers, as a run has them: the second of a name that is not UTF-8.
+constexpr std::string_view kHeaders(
+    "\1\0a\2\0\0\0bc"
+    "\1\0\xFF\0\0\0\0",
+    16);
+
+TEST(Headers, AreWrittenInTheirOrder) {
+  Record message = record();
+  message.message.headers = bytes_of(kHeaders);
+  EXPECT_EQ(written("%h", message), "a=bc,\xFF=");
+  const auto json = json_of(message)["headers"];
+  EXPECT_EQ(json, nlohmann::json::parse(
+                      R"([{"name":"a","value":"bc"},{"name_base64":"/w==","value":""}])"));
+  // What is cut off is left out, wherever the cut is.
+  for (std::size_t bytes = 0; bytes < 9; ++bytes) {
+    message.message.headers = bytes_of(kHeaders.substr(0, bytes));
+    EXPECT_EQ(written("%h", message), "");
+  }
+}
+
+TEST(MessageFormat, WritesTheLengthForProgramsToRead) {
+  EXPECT_EQ(written("%R%s", record("ab")), std::string("\0\0\0\2ab", 6));
+}
+
+TEST(WriteText, SendsATerminalNoControlCharacters) {
+  fmt::memory_buffer out;
+  write_text(record("\x1b[2J\t\x7f \xC2\x9B \xC3\xBC \r\n"), true, out);
+  EXPECT_TRUE(
+      fmt::to_string(out).ends_with("app \\x1B[2J\\x09\\x7F \\xC2\x9B \xC3\xBC \\x0D\\x0A\n"));
+}
+
 TEST(WriteText, IsTimeSubjectAndPayload) {
   fmt::memory_buffer out;
-  write_text(record("hello"), out);
+  write_text(record("hello"), false, out);
   EXPECT_EQ(fmt::to_string(out),
             "2026-11-23T19:21:32.640123456Z syslog.user.info.web1.app hello\n");
 }

@@ -6,12 +6,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "control/config/doors.h"
+
 namespace penstock {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr std::string_view kSmallest = R"(
 [[port]]
@@ -92,8 +95,52 @@ TEST(Config, EveryProblemIsReportedNotJustTheFirst) {
   EXPECT_THAT(problems, Contains(HasSubstr("node.toml:7: volume[0].linger: 'soon' is not a")));
 }
 
-TEST(Config, SyntaxErrorNamesItsLine) {
-  EXPECT_THAT(problems_of("[node]\nname = \n"), Contains(HasSubstr("node.toml:2: ")));
+TEST(Config, SyntaxErrorNamesLineColumnAndRemedy) {
+  EXPECT_THAT(problems_of("[node]\nname = \n"),
+              Contains(AllOf(HasSubstr("node.toml:2: column 8: "), HasSubstr("in quotes"))));
+}
+
+TEST(Config, AKeyThatIsElsewhereOrHalfIsFound) {
+  EXPECT_THAT(problems_of(smallest_with("path", "max_bytes = 1\npath")),
+              Contains(HasSubstr("did you mean 'retention.max_bytes'?")));
+  EXPECT_THAT(problems_of(smallest_with("path", "blocksize = 1\npath")),
+              Contains(HasSubstr("did you mean 'block_bytes'?")));
+  EXPECT_THAT(problems_of(smallest_with("[[port]]", "[node]\nruntime = \"/r\"\n[[port]]")),
+              Contains(HasSubstr("did you mean 'runtime_dir'?")));
+  EXPECT_THAT(problems_of(smallest_with("path", "retention = 3\npath")),
+              Contains(HasSubstr("volume[0].retention: must be a table")));
+}
+
+TEST(Config, WhatIsTooManyOrMissingHasALine) {
+  EXPECT_THAT(problems_of(""), Contains("node.toml:1: port: a node needs at least one [[port]]"));
+  std::string shards(kSmallest);
+  for (int i = 0; i < 64; ++i) shards += "[[shard]]\n";
+  EXPECT_THAT(problems_of(shards),
+              Contains(HasSubstr("node.toml:75: shard[64]: a node has at most 64 [[shard]]")));
+  std::string ports(kSmallest);
+  for (int i = 0; i < 32; ++i) {
+    ports += "[[port]]\nname = \"p" + std::to_string(i) + "\"\ndevice = \"net_ring" +
+             std::to_string(i + 1) + "\"\n";
+  }
+  EXPECT_THAT(problems_of(ports), Contains(HasSubstr("port[32]: a node has at most 32 [[port]]")));
+}
+
+TEST(Config, PathsAreComparedAsPlaces) {
+  const Config config = parse_config(smallest_with("\"/data\"", "\"//data//\""), "a").value();
+  EXPECT_EQ(config.volumes.at(0).path, "/data");
+  EXPECT_THAT(problems_of(smallest_with("[[volume]]",
+                                        "[[volume]]\nname = \"x\"\npath = \"/data/\"\n[[volume]]")),
+              Contains(HasSubstr("is the path of volume 'x' too")));
+}
+
+TEST(Config, MulticastIsWantedForGroupsAndForIpv6) {
+  const auto wants = [](std::string_view before, std::string_view after) {
+    const Config config = parse_config(smallest_with(before, after), "a").value();
+    return wants_multicast(config, config.ports.at(0));
+  };
+  EXPECT_FALSE(wants("[[port]]", "[[port]]\naddresses = [\"10.0.0.2/24\"]"));
+  EXPECT_TRUE(wants("[[port]]", "[[port]]\naddresses = [\"fd00::2/64\"]"));
+  EXPECT_TRUE(wants("\"*:514\"", "\"239.1.2.3:514\""));
 }
 
 TEST(Config, MissingFileIsAnErrorThatNamesIt) {
@@ -134,8 +181,54 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"[[door]]", "[[stream]]\nname = \"s\"\nsubjects = [\"a.>.b\"]\n[[door]]",
                 "'>' stands at the end only"},
         Refusal{"\"lan0\"", "\"la n0\"", "letters, digits"},
+        Refusal{"\"net_ring0\"", "\"eth0\"", "port[0].device: 'eth0' is no device"},
+        Refusal{"\"net_ring0\"", "\"--foo\"", "'--foo' is no device"},
+        Refusal{"\"net_ring0\"", "\"net_ring0 \"", "'net_ring0 ' is no device"},
+        Refusal{"\"net_ring0\"", "\"net_rinf0\"", "did you mean \"net_ring0\"?"},
+        Refusal{"[[port]]", "[dpdk]\nfile_prefix = \"a/../../b\"\n[[port]]",
+                "node.toml:3: dpdk.file_prefix: must have 1 to 64 letters"},
+        Refusal{"[[port]]", "[dpdk]\nfile_prefix = \"-x\"\n[[port]]", "not begin with '-'"},
+        Refusal{"[[port]]", "[node]\nruntime_dir = \"run\"\n[[port]]", "absolute path"},
+        Refusal{"\"/data\"", "\"data\"", "volume[0].path: must be an absolute path"},
+        Refusal{"\"/data\"", "\"/da\\u0000ta\"", "has a control character"},
+        Refusal{"\"net_ring0\"", "\"net_ring0\"\naddresses = [\"224.0.0.9\"]", "nobody's own"},
+        Refusal{"\"net_ring0\"", "\"net_ring0\"\naddresses = [\"0.0.0.0/0\"]", "nobody's own"},
+        Refusal{"[[shard]]", "[[shard]]\n[[port]]\nname = \"b\"\ndevice = \"net_ring0,x=1\"",
+                "is the device of port 'lan0' too"},
+        Refusal{"\"net_ring0\"",
+                "\"net_tap0,iface=t\"\n[[port]]\nname = \"b\"\ndevice = \"net_af_packet0,iface=t\"",
+                "port 'lan0' has the interface t already"},
+        Refusal{
+            "\"net_ring0\"",
+            "\"net_memif0,socket=/m\"\n[[port]]\nname = \"b\"\ndevice = \"net_memif1,socket=/m\"",
+            "port 'lan0' has the memif socket /m with id 0 already"},
+        Refusal{"\"net_ring0\"", "\"0000:3B:00.0\"\n[[port]]\nname = \"b\"\ndevice = \"3b:00.0\"",
+                "port 'lan0' has the PCI device 0000:3b:00.0 already"},
+        Refusal{"\"net_ring0\"\n[[shard]]", "\"net_ring0\"\nshards = [0]\n[[shard]]\n[[shard]]",
+                "shard[1]: polls nothing: add 1 to the shards of a port"},
+        Refusal{"\"net_ring0\"\n",
+                "\"net_ring0\"\naddresses = [\"10.0.0.2/24\"]\n[[door]]\n"
+                "name = \"d\"\nlisten = [\"10.0.0.3:514\"]\n",
+                "no port has the address of '10.0.0.3:514'"},
         Refusal{"[[volume]]", "[[volume]]\nname = \"x\"\npath = \"/x\"\n[[volume]]",
                 "there are several volumes: name one"}));
+
+TEST(Config, ADoorMayListenWhereAPortCanTakePackets) {
+  for (const auto* where : {"10.0.0.2:514", "10.0.0.255:514", "239.1.1.1:514"}) {
+    std::string text = smallest_with("[[port]]", "[[port]]\naddresses = [\"10.0.0.2/24\"]");
+    text.replace(text.find("*:514"), 5, where);
+    EXPECT_THAT(problems_of(text), IsEmpty()) << where;
+  }
+  // A port without addresses takes every packet.
+  EXPECT_THAT(problems_of(smallest_with("*:514", "10.9.9.9:514")), IsEmpty());
+}
+
+TEST(Config, QueuesOfOneInterfaceAreSeveralPorts) {
+  EXPECT_THAT(problems_of(smallest_with("\"net_ring0\"",
+                                        "\"net_af_xdp0,iface=e\"\n[[port]]\nname = \"b\"\n"
+                                        "device = \"net_af_xdp1,iface=e,start_queue=1\"")),
+              IsEmpty());
+}
 
 TEST(Config, MemoryBoundGrowsWithWhatIsConfigured) {
   const Config small = parse_config(kSmallest, "a").value();
