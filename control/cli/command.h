@@ -17,6 +17,7 @@ enum class ExitCode : int {
   kFailed = 1,         // what was asked for failed, or what was checked is not as it should be
   kUsage = 2,          // the command line or the configuration is wrong
   kNotFound = 3,       // the thing named does not exist
+  kNotChecked = 3,     // a volume could not be checked: a node is running on it
   kUnreachable = 4,    // no node answers or has answered here
   kDenied = 5,         // this user may not
   kInterrupted = 130,  // by SIGINT, before it was done: as a shell says it

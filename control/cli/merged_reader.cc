@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <ranges>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -77,6 +78,35 @@ std::optional<UnixNanos> parse_time(std::string_view text, UnixNanos now) {
   return UnixNanos(nanos);
 }
 
+LogEnd end_of(const LogEdge& edge) {
+  return {.durable = BlockSequence(edge.durable_sequence),
+          .slot = SlotIndex(static_cast<std::uint32_t>(edge.slot)),
+          .generation = Generation(edge.generation),
+          .position = static_cast<std::uint32_t>(edge.position)};
+}
+
+std::optional<LogEnd> edge_of(const LedgerSnapshot& node, const std::string& volume,
+                              LogNumber log) {
+  for (const AccountSnapshot& account : node.accounts) {
+    if (account.kind == AccountKind::kLogEdge && account.name == volume &&
+        account.shard == log.value) {
+      return end_of(account.as<LogEdge>());
+    }
+  }
+  return std::nullopt;
+}
+
+Result<> seek_one(LogReader& reader, const ReadStart& start) {
+  switch (start.kind) {
+    case ReadStart::Kind::kBeginning:
+    case ReadStart::Kind::kLast: reader.seek_beginning(); break;
+    case ReadStart::Kind::kEnd: return reader.seek_end();
+    case ReadStart::Kind::kOffset: return reader.seek_offset(Offset(start.number));
+    case ReadStart::Kind::kTime: return reader.seek_time(start.time);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<ReadStart> parse_read_start(std::string_view text, UnixNanos now) {
@@ -102,54 +132,70 @@ Result<ReadStart> parse_read_start(std::string_view text, UnixNanos now) {
 }
 
 Result<MergedReader> MergedReader::open(std::vector<Source>& sources, const std::string& stream,
-                                        std::optional<SubjectFilter> filter) {
-  MergedReader merged;
+                                        bool may_come, std::optional<SubjectFilter> filter,
+                                        const std::optional<LedgerSnapshot>& node) {
+  MergedReader merged(sources);
   merged.filter_ = std::move(filter);
-  std::vector<std::string> known;
-  for (const Source& source : sources) {
-    for (const std::string& name : source.volume->catalogue().streams) {
-      if (merged.names_.emplace(stream_id(name), name).second) known.push_back(name);
-    }
-  }
-  std::optional<StreamId> id;
+  merged.learn_names();
   if (!stream.empty()) {
-    id = stream_id(stream);
-    if (!merged.names_.contains(*id)) {
+    merged.stream_ = stream_id(stream);
+    if (!may_come && !merged.names_.contains(*merged.stream_)) {
       return fail(Errc::kNotFound, fmt::format("there is no stream '{}'; there are: {}", stream,
-                                               fmt::join(known, ", ")));
+                                               fmt::join(std::views::values(merged.names_), ", ")));
     }
+    merged.names_.emplace(*merged.stream_, stream);
   }
   for (Source& source : sources) {
     for (auto& [log, recovered] : source.recovered.logs) {
-      merged.inputs_.push_back(
-          {.log = log,
-           .volume = source.name,
-           .reader = std::make_unique<LogReader>(*source.volume, log, id, recovered.segments,
-                                                 end_of(recovered))});
+      LogEnd end = end_of(recovered);
+      if (node) end = edge_of(*node, source.name, log).value_or(end);
+      merged.add_input(source, log, recovered.segments, end);
     }
   }
   return merged;
 }
 
-std::string_view MergedReader::stream_name(StreamId id) const {
-  const auto name = names_.find(id);
+void MergedReader::add_input(Source& source, LogNumber log, std::vector<KeptSegment> segments,
+                             const LogEnd& end) {
+  inputs_.push_back({.log = log,
+                     .volume = source.name,
+                     .reader = std::make_unique<LogReader>(*source.volume, log, stream_,
+                                                           std::move(segments), end)});
+}
+
+void MergedReader::learn_names() {
+  names_stale_ = false;
+  for (const Source& source : *sources_) {
+    for (const std::string& name : source.volume->catalogue().streams) {
+      names_.emplace(stream_id(name), name);
+    }
+  }
+}
+
+std::string_view MergedReader::stream_name(StreamId id) {
+  auto name = names_.find(id);
+  if (name == names_.end() && names_stale_) {
+    for (Source& source : *sources_) {
+      // Only names are added to a volume: what was learned of it before stays true.
+      if (auto again = open_read_only(source.volume->device().name())) {
+        for (const std::string& added : (*again)->catalogue().streams) {
+          names_.emplace(stream_id(added), added);
+        }
+      }
+    }
+    names_stale_ = false;
+    name = names_.find(id);
+  }
   return name == names_.end() ? std::string_view{} : name->second;
 }
 
 Result<> MergedReader::seek(const ReadStart& start) {
   taken_ = 0;
+  start_ = start;
   if (start.kind == ReadStart::Kind::kLast) return seek_last(start.number);
   for (Input& input : inputs_) {
     input.head = AtEnd{};
-    Result<> done;
-    switch (start.kind) {
-      case ReadStart::Kind::kBeginning:
-      case ReadStart::Kind::kLast: input.reader->seek_beginning(); break;
-      case ReadStart::Kind::kEnd: done = input.reader->seek_end(); break;
-      case ReadStart::Kind::kOffset: done = input.reader->seek_offset(Offset(start.number)); break;
-      case ReadStart::Kind::kTime: done = input.reader->seek_time(start.time); break;
-    }
-    if (!done) return done;
+    if (auto done = seek_one(*input.reader, start); !done) return done;
   }
   return {};
 }
@@ -234,18 +280,28 @@ Result<Item> MergedReader::next() {
   }
 }
 
-void MergedReader::refresh(const LedgerSnapshot& snapshot) {
+Result<> MergedReader::refresh(const LedgerSnapshot& snapshot) {
+  names_stale_ = true;
   for (const AccountSnapshot& account : snapshot.accounts) {
-    if (account.kind != AccountKind::kLogEdge) continue;
-    const auto edge = account.as<LogEdge>();
-    for (Input& input : inputs_) {
-      if (input.log.value != account.shard || input.volume != account.name) continue;
-      input.reader->refresh({.durable = BlockSequence(edge.durable_sequence),
-                             .slot = SlotIndex(static_cast<std::uint32_t>(edge.slot)),
-                             .generation = Generation(edge.generation),
-                             .position = static_cast<std::uint32_t>(edge.position)});
+    const auto source = std::ranges::find(*sources_, account.name, &Source::name);
+    if (account.kind != AccountKind::kLogEdge || source == sources_->end()) continue;
+    const LogNumber log(account.shard);
+    const LogEnd edge = end_of(account.as<LogEdge>());
+    const auto input = std::ranges::find_if(inputs_, [&](const Input& known) {
+      return known.log == log && known.volume == account.name;
+    });
+    if (input != inputs_.end()) {
+      input->reader->refresh(edge);
+    } else if (edge.durable > BlockSequence(0)) {
+      add_input(*source, log, {}, edge);
+      // All that it has came since: it is behind "the end", and behind "the last".
+      const bool since =
+          start_.kind == ReadStart::Kind::kEnd || start_.kind == ReadStart::Kind::kLast;
+      auto sought = seek_one(*inputs_.back().reader, since ? ReadStart{} : start_);
+      if (!sought) return sought;
     }
   }
+  return {};
 }
 
 }  // namespace penstock

@@ -69,7 +69,7 @@ class Printer {
   // Damage that may hide whole segments, and so leaves no gap to be told of in its place.
   void warn(const Source& source) {
     for (const Finding& finding : source.recovered.findings) {
-      if (finding.kind == Finding::Kind::kTornTail) continue;
+      if (!is_damage(finding)) continue;
       damaged_ = true;
       fmt::print(stderr, "penstock: volume {}: slot {}: {}; 'penstock verify' tells more\n",
                  source.name, finding.slot, finding.what);
@@ -100,15 +100,31 @@ void pause() {
   nanosleep(&time, nullptr);
 }
 
-Result<> follow_edge(const CommandLine& line, const ReadOptions& options, MergedReader& reader) {
-  auto snapshot = take_snapshot(line, options.place);
-  if (!snapshot) return std::unexpected(std::move(snapshot.error()));
-  reader.refresh(*snapshot);
-  return {};
-}
+// Looks at the ledger again and again.
+class Follower {
+ public:
+  explicit Follower(std::string path) : path_(std::move(path)) {}
 
-Result<ExitCode> print_all(const CommandLine& line, const ReadOptions& options,
-                           MergedReader& reader, Printer& printer) {
+  Result<> follow(MergedReader& reader) {
+    auto snapshot = take_snapshot(path_);
+    if (snapshot) {
+      seen_ = true;
+      return reader.refresh(*snapshot);
+    }
+    // A node that starts anew makes its ledger anew: until it is there nothing is new.
+    const Errc code = snapshot.error().code;
+    const bool between = code == Errc::kUnavailable || code == Errc::kCorrupt;
+    if ((seen_ && between) || code == Errc::kBusy) return {};
+    return std::unexpected(std::move(snapshot.error()));
+  }
+
+ private:
+  std::string path_;
+  bool seen_ = false;  // there was a ledger
+};
+
+Result<ExitCode> print_all(const ReadOptions& options, MergedReader& reader,
+                           std::optional<Follower> follower, Printer& printer) {
   std::uint64_t printed = 0;
   while (stop == 0 && printer.good() && (options.count == 0 || printed < options.count)) {
     auto item = reader.next();
@@ -119,10 +135,10 @@ Result<ExitCode> print_all(const CommandLine& line, const ReadOptions& options,
     } else if (const auto* gap = std::get_if<Gap>(&*item)) {
       printer.print(*gap, reader.volume());
     } else {
-      if (!options.follow) break;
+      if (!follower) break;
       printer.flush();
       pause();
-      if (auto followed = follow_edge(line, options, reader); !followed) {
+      if (auto followed = follower->follow(reader); !followed) {
         return std::unexpected(std::move(followed.error()));
       }
     }
@@ -151,7 +167,16 @@ Result<ExitCode> read(const CommandLine& line, const ReadOptions& options) {
   if (!start) return std::unexpected(start.error());
   auto sources = open_sources(line, options.volumes);
   if (!sources) return std::unexpected(std::move(sources.error()));
-  auto reader = MergedReader::open(*sources, options.stream, std::move(filter));
+  const auto ledger = ledger_path_of(line, options.place);
+  if (options.follow && !ledger) return std::unexpected(ledger.error());
+  // What a running node has not said to be durable is not read, though it may be there already.
+  std::optional<LedgerSnapshot> node;
+  if (auto snapshot = ledger ? take_snapshot(*ledger) : std::unexpected(ledger.error());
+      snapshot && snapshot->alive) {
+    node = std::move(*snapshot);
+  }
+  auto reader =
+      MergedReader::open(*sources, options.stream, options.follow, std::move(filter), node);
   if (!reader) return std::unexpected(std::move(reader.error()));
   if (auto sought = reader->seek(*start); !sought) {
     return std::unexpected(std::move(sought.error()));
@@ -159,7 +184,9 @@ Result<ExitCode> read(const CommandLine& line, const ReadOptions& options) {
   std::signal(SIGINT, [](int) { stop = 1; });
   Printer printer(options, std::move(custom));
   for (const Source& source : *sources) printer.warn(source);
-  return print_all(line, options, *reader, printer);
+  std::optional<Follower> follower;
+  if (options.follow) follower.emplace(*ledger);
+  return print_all(options, *reader, std::move(follower), printer);
 }
 
 }  // namespace

@@ -22,7 +22,11 @@ Result<std::string> ledger_path_of(const CommandLine& line, const LedgerPlace& p
 Result<LedgerSnapshot> take_snapshot(const CommandLine& line, const LedgerPlace& place) {
   const auto path = ledger_path_of(line, place);
   if (!path) return std::unexpected(path.error());
-  const auto reader = LedgerReader::open(*path);
+  return take_snapshot(*path);
+}
+
+Result<LedgerSnapshot> take_snapshot(const std::string& path) {
+  const auto reader = LedgerReader::open(path);
   if (!reader) {
     if (reader.error().code != Errc::kNotFound) return std::unexpected(reader.error());
     return fail(Errc::kUnavailable,

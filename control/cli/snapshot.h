@@ -15,6 +15,7 @@ void add_ledger_place(CLI::App& command, LedgerPlace& place);
 [[nodiscard]] Result<std::string> ledger_path_of(const CommandLine& line, const LedgerPlace& place);
 [[nodiscard]] Result<LedgerSnapshot> take_snapshot(const CommandLine& line,
                                                    const LedgerPlace& place);
+[[nodiscard]] Result<LedgerSnapshot> take_snapshot(const std::string& path);
 
 // "running as 4711 since ...", "ended in order", "gone without an orderly end".
 [[nodiscard]] std::string state_of(const LedgerSnapshot& snapshot);

@@ -12,7 +12,7 @@
 namespace penstock {
 
 struct Source {
-  std::string name;  // in the configuration; the path when it was named by path
+  std::string name;  // in the configuration; the path when that does not know it
   std::unique_ptr<Volume> volume;
   RecoveredVolume recovered;
 };

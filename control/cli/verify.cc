@@ -5,7 +5,6 @@
 
 #include "control/cli/books_json.h"
 #include "control/cli/command.h"
-#include "control/cli/sources.h"
 #include "control/cli/table.h"
 
 namespace penstock {
@@ -18,9 +17,11 @@ struct VerifyOptions {
 
 struct Verified {
   std::string path;
-  VerifyReport report;
+  Result<VerifyReport> report;  // an error: not checked
 
-  [[nodiscard]] bool clean() const { return std::ranges::none_of(report.findings, is_damage); }
+  [[nodiscard]] bool clean() const {
+    return report && std::ranges::none_of(report->findings, is_damage);
+  }
 };
 
 Json totals_json(const VerifyTotals& totals) {
@@ -39,14 +40,19 @@ Json totals_json(const VerifyTotals& totals) {
 
 Json volume_json(const Verified& verified) {
   Json json = {
-      {"volume",     verified.path                     },
-      {"clean",      verified.clean()                  },
-      {"slots",      verified.report.slots             },
-      {"free_slots", verified.report.free_slots        },
-      {"total",      totals_json(verified.report.total)}
+      {"volume", verified.path   },
+      {"clean",  verified.clean()}
   };
+  if (!verified.report) {
+    json["error"] = verified.report.error().what;
+    return json;
+  }
+  const VerifyReport& report = *verified.report;
+  json["slots"] = report.slots;
+  json["free_slots"] = report.free_slots;
+  json["total"] = totals_json(report.total);
   json["logs"] = Json::array();
-  for (const auto& [number, totals] : verified.report.logs) {
+  for (const auto& [number, totals] : report.logs) {
     Json log = {
         {"log", number.value}
     };
@@ -54,7 +60,7 @@ Json volume_json(const Verified& verified) {
     json["logs"].push_back(std::move(log));
   }
   json["findings"] = Json::array();
-  for (const Finding& finding : verified.report.findings) {
+  for (const Finding& finding : report.findings) {
     json["findings"].push_back({
         {"kind",   to_string(finding.kind)},
         {"damage", is_damage(finding)     },
@@ -68,7 +74,10 @@ Json volume_json(const Verified& verified) {
 }
 
 std::string volume_text(const Verified& verified) {
-  const VerifyReport& report = verified.report;
+  if (!verified.report) {
+    return fmt::format("{}: NOT CHECKED: {}\n", verified.path, verified.report.error().what);
+  }
+  const VerifyReport& report = *verified.report;
   std::string text = fmt::format(
       "{}: {} slots, {} free; {} segments ({} closed, {} open), {} blocks, {} messages, {} of "
       "payload; {} bytes checked, {} unused, {} unreadable\n",
@@ -86,16 +95,23 @@ std::string volume_text(const Verified& verified) {
   return text + (verified.clean() ? "No damage found.\n" : "DAMAGED.\n");
 }
 
-Result<Verified> verify_one(const std::string& path) {
-  auto volume = open_read_only(path);
-  if (!volume) return std::unexpected(std::move(volume.error()));
+Result<VerifyReport> verify_one(const std::string& path) {
+  auto device = open_volume_device(path, DeviceAccess::kReadOnly);
+  if (!device) return std::unexpected(std::move(device.error()));
   // A node that writes would make the check find what is only half written.
-  if (auto locked = (*volume)->device().lock(); !locked && locked.error().code == Errc::kBusy) {
-    return fail(Errc::kBusy, locked.error().what + "; verify works on volumes that nobody writes");
+  if (auto locked = (*device)->lock(); !locked) {
+    return fail(locked.error().code,
+                locked.error().what + "; verify works on volumes that nobody writes");
   }
-  auto report = verify_volume(**volume);
-  if (!report) return std::unexpected(std::move(report.error()));
-  return Verified{path, std::move(*report)};
+  auto report = verify_volume(**device);
+  if (!report) return fail(report.error().code, fmt::format("{}: {}", path, report.error().what));
+  return report;
+}
+
+ExitCode code_of(const Verified& verified) {
+  if (verified.report) return verified.clean() ? ExitCode::kOk : ExitCode::kFailed;
+  const ExitCode code = exit_code_of(verified.report.error().code);
+  return code == ExitCode::kDenied || code == ExitCode::kUsage ? code : ExitCode::kNotChecked;
 }
 
 Result<ExitCode> verify(const CommandLine& line, const VerifyOptions& options) {
@@ -107,25 +123,27 @@ Result<ExitCode> verify(const CommandLine& line, const VerifyOptions& options) {
       if (volume.kind == VolumeKind::kStored) paths.push_back(volume.path);
     }
   }
-  bool clean = true;
+  ExitCode code = ExitCode::kOk;
   Json volumes = Json::array();
   for (const std::string& path : paths) {
-    auto verified = verify_one(path);
-    if (!verified) return std::unexpected(std::move(verified.error()));
-    clean &= verified->clean();
+    const Verified verified{path, verify_one(path)};
+    // Damage counts most: what was not checked can be checked again.
+    const ExitCode one = code_of(verified);
+    if (one == ExitCode::kFailed || code == ExitCode::kOk) code = one;
+    if (!verified.report) fmt::print(stderr, "penstock: {}\n", verified.report.error().what);
     if (options.format == OutputFormat::kJson) {
-      volumes.push_back(volume_json(*verified));
+      volumes.push_back(volume_json(verified));
     } else {
-      fmt::print("{}", volume_text(*verified));
+      fmt::print("{}", volume_text(verified));
     }
   }
   if (options.format == OutputFormat::kJson) {
     print_json({
-        {"clean",   clean  },
-        {"volumes", volumes}
+        {"clean",   code == ExitCode::kOk},
+        {"volumes", volumes              }
     });
   }
-  return clean ? ExitCode::kOk : ExitCode::kFailed;
+  return code;
 }
 
 }  // namespace

@@ -56,8 +56,7 @@ Result<Volume> open_or_create(const VolumeConfig& config, Clock& clock) {
 
 void report(const VolumeConfig& config, const RecoveredVolume& recovered) {
   for (const Finding& finding : recovered.findings) {
-    const auto level =
-        finding.kind == Finding::Kind::kTornTail ? spdlog::level::info : spdlog::level::err;
+    const auto level = is_damage(finding) ? spdlog::level::err : spdlog::level::info;
     spdlog::log(level, "volume {}: {}: {} (slot {}, offset {}, {} bytes)", config.name,
                 to_string(finding.kind), finding.what, finding.slot.value, finding.offset,
                 finding.bytes);

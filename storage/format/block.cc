@@ -12,10 +12,6 @@ namespace {
 constexpr std::size_t kCrcFrom = offsetof(BlockHeader, version);  // magic and crc are not under the
                                                                   // crc
 
-bool all_zero(std::span<const std::byte> bytes) {
-  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
-}
-
 bool lengths_agree(const BlockHeader& header, std::size_t available) {
   return header.header_bytes == sizeof(BlockHeader) && header.length % kPageBytes == 0 &&
          header.length >= kPageBytes && header.length <= kBlockBytesMax &&
@@ -52,6 +48,7 @@ std::string_view to_string(BlockFault fault) {
   switch (fault) {
     case BlockFault::kNone: return "none";
     case BlockFault::kNeverWritten: return "never written";
+    case BlockFault::kUnreadable: return "the drive does not give its bytes";
     case BlockFault::kBadMagic: return "bad magic";
     case BlockFault::kBadVersion: return "bad version";
     case BlockFault::kBadLength: return "bad length";

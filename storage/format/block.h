@@ -52,6 +52,7 @@ struct BlockPlace {
 enum class BlockFault : std::uint8_t {
   kNone,
   kNeverWritten,     // the first page is all zeros
+  kUnreadable,       // the drive does not give its bytes
   kBadMagic,         // not a block
   kBadVersion,       // a block of another format version
   kBadLength,        // lengths contradict each other or leave the segment

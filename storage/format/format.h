@@ -2,6 +2,7 @@
 // docs/format.md; every struct here is one of its tables. Everything is little-endian.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -50,6 +51,10 @@ template <class T>
   requires std::is_trivially_copyable_v<T>
 void store(std::span<std::byte> bytes, std::size_t at, const T& value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
+}
+
+[[nodiscard]] inline bool all_zero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
 // A stream's identity in captures: FNV-1a 64 of its name, so that any node gives it the same

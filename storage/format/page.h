@@ -30,7 +30,7 @@ template <class T>
 Result<T> decode_page(std::span<const std::byte> page, std::uint64_t magic, std::string_view what) {
   CHECK_EQ(page.size(), std::size_t{kPageBytes});
   const auto value = load<T>(page);
-  if (std::ranges::all_of(page, [](std::byte b) { return b == std::byte{0}; })) {
+  if (all_zero(page)) {
     return fail(Errc::kNotFound, fmt::format("{}: blank", what));
   }
   if (value.magic != magic) return fail(Errc::kCorrupt, fmt::format("{}: bad magic", what));
@@ -43,8 +43,7 @@ Result<T> decode_page(std::span<const std::byte> page, std::uint64_t magic, std:
                 fmt::format("{}: format version {}, and this Penstock reads version {}", what,
                             value.version, kFormatVersion));
   }
-  const auto rest = page.subspan(sizeof(T));
-  if (std::ranges::any_of(rest, [](std::byte b) { return b != std::byte{0}; })) {
+  if (!all_zero(page.subspan(sizeof(T)))) {
     return fail(Errc::kCorrupt, fmt::format("{}: bytes behind its end are not zero", what));
   }
   return value;

@@ -69,9 +69,7 @@ Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
       footer.block_count * sizeof(IndexEntry) + footer.partition_count * sizeof(PartitionEntry);
   if (bytes.size() < entries) return bad_index("shorter than its entries");
   if (crc32c(bytes) != footer.index_crc) return bad_index("bad checksum");
-  if (std::ranges::any_of(bytes.subspan(entries), [](std::byte b) { return b != std::byte{0}; })) {
-    return bad_index("bytes behind its entries are not zero");
-  }
+  if (!all_zero(bytes.subspan(entries))) return bad_index("bytes behind its entries are not zero");
   SegmentIndex index;
   index.blocks.reserve(footer.block_count);
   index.partitions.reserve(footer.partition_count);

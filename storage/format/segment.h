@@ -107,6 +107,11 @@ void encode_segment_footer(std::span<std::byte> page, SegmentFooter footer);
 [[nodiscard]] Result<SegmentHeader> decode_segment_header(std::span<const std::byte> page);
 [[nodiscard]] Result<SegmentFooter> decode_segment_footer(std::span<const std::byte> page);
 
+// The last page of a segment: where its footer is, in pages from the start.
+[[nodiscard]] constexpr std::uint32_t footer_page(std::uint64_t segment_bytes) {
+  return static_cast<std::uint32_t>(segment_bytes / kPageBytes) - 1;
+}
+
 struct SegmentIndex {
   std::vector<IndexEntry> blocks;
   std::vector<PartitionEntry> partitions;

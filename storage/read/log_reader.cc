@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::uint64_t kNoStop = std::numeric_limits<std::uint64_t>::max();
 
-std::uint32_t footer_page(const SegmentHeader& header) {
-  return static_cast<std::uint32_t>(header.segment_bytes / kPageBytes) - 1;
-}
-
 }  // namespace
 
 LogReader::LogReader(Volume& volume, LogNumber log, std::optional<StreamId> stream,
@@ -90,8 +86,7 @@ void LogReader::open_run(std::span<const std::byte> bytes) {
   }
 }
 
-// ---- Blocks
-// ----------------------------------------------------------------------------------------
+// ---- Blocks -------------------------------------------------------------------------------------
 
 // Where reading of the current segment ends for now.
 BlockSequence LogReader::limit() const { return std::min(list_.end(current_), end_.durable); }
@@ -213,8 +208,7 @@ void LogReader::pass_bad_block() {
   }
 }
 
-// ---- Segments
-// --------------------------------------------------------------------------------------
+// ---- Segments -----------------------------------------------------------------------------------
 
 // Whether anything may be known that was not before; the current segment stays the current one.
 Result<bool> LogReader::learn_newer() {
@@ -264,7 +258,7 @@ Result<> LogReader::enter() {
                            trimmed ? "trimmed by retention" : "in a segment that is missing"));
     wanted_ = base;
   }
-  scan_.emplace(volume_.device(), header, footer_page(header));
+  scan_.emplace(volume_.device(), header, footer_page(header.segment_bytes));
   window_stale_ = false;
   at_ = base;
   crc_ = header.previous_crc;

@@ -3,8 +3,9 @@
 // Every block is checked against its place and its predecessor after it was read, so that what a
 // recycled slot holds now is never taken for what it held before:
 //   - bad, and the slot's header is another one: trimmed by retention; reading goes on with the
-//   oldest there is
-//   - bad, and the header is the same: corrupt; reading goes on with the next good block
+//     oldest there is
+//   - bad, or not given by the drive, and the header is the same: corrupt; reading goes on with the
+//     next good block
 // A block in front of the durable end is never taken for the end of the log.
 #pragma once
 
@@ -48,8 +49,8 @@ class LogReader {
   // The last `count` messages that are durable now.
   [[nodiscard]] Result<> seek_last(std::uint64_t count);
 
-  // The views of a record are valid until the next call of any but refresh(). An error is the
-  // device's: the call may be repeated.
+  // The views of a record are valid until the next call of any but refresh(). An error: the drive
+  // gives nothing at all; the call may be repeated.
   [[nodiscard]] Result<Item> next();
 
   // The live edge moved. Segments taken or retired meanwhile are noticed when they matter.

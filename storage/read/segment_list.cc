@@ -1,17 +1,13 @@
 #include "storage/read/segment_list.h"
 
 #include <algorithm>
-#include <limits>
+
+#include "storage/recover/page_reads.h"
 
 namespace penstock {
 namespace {
 
 std::uint64_t sequence_of(const KeptSegment& segment) { return segment.header.sequence; }
-
-// The first block behind a closed segment.
-BlockSequence behind(const SegmentFooter& footer) {
-  return BlockSequence(footer.base_sequence + footer.block_count);
-}
 
 }  // namespace
 
@@ -23,17 +19,6 @@ LogEnd end_of(const RecoveredLog& log) {
   LogEnd end = end_of(log.end);
   end.durable = log.start.next_sequence;
   return end;
-}
-
-void SegmentList::find_ends() {
-  ends_.resize(segments_.size());
-  BlockSequence end(std::numeric_limits<std::uint64_t>::max());
-  for (std::size_t i = segments_.size(); i-- > 0;) {
-    const KeptSegment& segment = segments_[i];
-    ends_[i] = end;
-    if (segment.closed) ends_[i] = std::min(end, behind(segment.footer));
-    end = std::min(end, BlockSequence(segment.header.base_sequence));
-  }
 }
 
 BlockSequence SegmentList::begin(std::size_t i) const {
@@ -53,31 +38,39 @@ SegmentSequence SegmentList::oldest_kept() const {
   return SegmentSequence(oldest);
 }
 
-Result<std::optional<SegmentHeader>> SegmentList::read_header(SlotIndex slot) {
-  const PageBuffer page = allocate_pages(kPageBytes);
-  const std::span bytes(page.get(), kPageBytes);
-  if (auto read = volume_->device().read(slot, 0, bytes); !read) {
-    if (read.error().code == Errc::kNotFound) return std::nullopt;  // removed meanwhile
-    return std::unexpected(std::move(read.error()));
+Result<bool> SegmentList::read_page(SlotIndex slot, std::uint32_t number) {
+  auto unreadable = read_pages(volume_->device(), slot, number, {page_.get(), kPageBytes});
+  if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+  return unreadable->empty();
+}
+
+Result<std::optional<KeptSegment>> SegmentList::read_header(SlotIndex slot) {
+  const auto known = [&](auto same) -> std::optional<KeptSegment> {
+    const auto found = std::ranges::find_if(segments_, same);
+    return found == segments_.end() ? std::nullopt : std::optional(*found);
+  };
+  auto readable = read_page(slot, 0);
+  if (!readable && readable.error().code == Errc::kNotFound) return std::nullopt;  // removed
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  const auto header = decode_segment_header({page_.get(), kPageBytes});
+  if (!*readable || (!header && header.error().code != Errc::kNotFound)) {
+    // A damaged header does not say that the slot holds another segment now.
+    return known([&](const KeptSegment& s) { return s.header.slot == slot.value; });
   }
-  const auto header = decode_segment_header(bytes);
   if (!header || header->state != SlotState::kUsed || header->log != log_.value ||
-      header->slot != slot.value || header->volume != volume_->superblock().volume ||
-      header->segment_bytes != volume_->superblock().segment_bytes) {
+      !belongs_to(*header, volume_->superblock(), slot)) {
     return std::nullopt;
   }
-  return *header;
+  auto same =
+      known([&](const KeptSegment& s) { return s.header.generation == header->generation; });
+  return same ? same : KeptSegment{.header = *header};
 }
 
 Result<bool> SegmentList::holds(std::size_t i) {
-  const PageBuffer page = allocate_pages(kPageBytes);
-  const std::span bytes(page.get(), kPageBytes);
-  auto read = volume_->device().read(SlotIndex(segments_[i].header.slot), 0, bytes);
-  if (!read && read.error().code == Errc::kNotFound) return false;  // removed
-  if (!read) return std::unexpected(std::move(read.error()));
-  const auto header = decode_segment_header(bytes);
-  if (!header) return header.error().code != Errc::kNotFound;
-  return header->state == SlotState::kUsed && header->generation == segments_[i].header.generation;
+  const SegmentHeader& wanted = segments_[i].header;
+  auto header = read_header(SlotIndex(wanted.slot));
+  if (!header) return std::unexpected(std::move(header.error()));
+  return *header && (*header)->header.generation == wanted.generation;
 }
 
 Result<> SegmentList::look_for_newer(const LogEnd& end) {
@@ -85,11 +78,11 @@ Result<> SegmentList::look_for_newer(const LogEnd& end) {
     auto header = read_header(end.slot);
     if (!header) return std::unexpected(std::move(header.error()));
     const SegmentHeader& last = segments_.back().header;
-    if (*header && (*header)->generation == end.generation.value) {
-      if ((*header)->generation == last.generation) return {};
-      if ((*header)->sequence == last.sequence + 1) {
-        segments_.push_back({.header = **header});
-        find_ends();
+    if (*header && (*header)->header.generation == end.generation.value) {
+      if ((*header)->header.generation == last.generation) return {};
+      if ((*header)->header.sequence == last.sequence + 1) {
+        segments_.push_back(**header);
+        ends_ = ends_of(segments_);
         return {};
       }
     }
@@ -102,16 +95,13 @@ Result<> SegmentList::look_for_all() {
   if (!slots) return std::unexpected(std::move(slots.error()));
   std::vector<KeptSegment> found;
   for (const SlotIndex slot : *slots) {
-    auto header = read_header(slot);
-    if (!header) return std::unexpected(std::move(header.error()));
-    if (!*header) continue;
-    const auto known = std::ranges::find(segments_, (*header)->generation,
-                                         [](const KeptSegment& s) { return s.header.generation; });
-    found.push_back(known != segments_.end() ? *known : KeptSegment{.header = **header});
+    auto segment = read_header(slot);
+    if (!segment) return std::unexpected(std::move(segment.error()));
+    if (*segment) found.push_back(**segment);
   }
   std::ranges::sort(found, {}, sequence_of);
   segments_ = std::move(found);
-  find_ends();
+  ends_ = ends_of(segments_);
   return {};
 }
 
@@ -119,13 +109,11 @@ Result<bool> SegmentList::learn_footer(std::size_t i) {
   KeptSegment& segment = segments_[i];
   if (segment.closed) return true;
   const SegmentHeader& header = segment.header;
-  const PageBuffer page = allocate_pages(kPageBytes);
-  const std::span bytes(page.get(), kPageBytes);
-  auto read =
-      volume_->device().read(SlotIndex(header.slot), header.segment_bytes - kPageBytes, bytes);
-  if (!read) return std::unexpected(std::move(read.error()));
-  const auto footer = decode_segment_footer(bytes);
-  if (!footer || !closes(*footer, header)) return false;
+  auto readable = read_page(SlotIndex(header.slot), footer_page(header.segment_bytes));
+  if (!readable && readable.error().code == Errc::kNotFound) return false;  // removed
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  const auto footer = decode_segment_footer({page_.get(), kPageBytes});
+  if (!*readable || !footer || !closes(*footer, header)) return false;
   segment.closed = true;
   segment.footer = *footer;
   ends_[i] = std::min(ends_[i], behind(*footer));
@@ -136,15 +124,13 @@ Result<std::optional<SegmentIndex>> SegmentList::read_index(std::size_t i) {
   auto closed = learn_footer(i);
   if (!closed) return std::unexpected(std::move(closed.error()));
   if (!*closed) return std::nullopt;
-  const SegmentFooter& footer = segments_[i].footer;
-  const std::uint64_t begin = std::uint64_t{footer.index_position} * kPageBytes;
-  const std::size_t bytes = footer.segment_bytes - kPageBytes - begin;
-  const PageBuffer buffer = allocate_pages(bytes);
-  auto read = volume_->device().read(SlotIndex(footer.slot), begin, {buffer.get(), bytes});
+  const KeptSegment& segment = segments_[i];
+  auto read =
+      penstock::read_index(volume_->device(), SlotIndex(segment.header.slot), segment.footer);
+  if (!read && read.error().code == Errc::kNotFound) return std::nullopt;  // removed
   if (!read) return std::unexpected(std::move(read.error()));
-  auto index = decode_segment_index({buffer.get(), bytes}, footer);
-  if (!index) return std::nullopt;
-  return std::move(*index);
+  if (!read->index) return std::nullopt;
+  return std::move(*read->index);
 }
 
 }  // namespace penstock

@@ -19,14 +19,12 @@ struct LogEnd {
 [[nodiscard]] LogEnd end_of(const RecoveredLog& log);
 [[nodiscard]] LogEnd end_of(const LogWatermarks& watermarks);
 
-// One thread. The volume outlives it. Copies are independent.
+// One thread. The volume outlives it.
 class SegmentList {
  public:
   // `segments`: oldest first.
   SegmentList(Volume& volume, LogNumber log, std::vector<KeptSegment> segments)
-      : volume_(&volume), log_(log), segments_(std::move(segments)) {
-    find_ends();
-  }
+      : volume_(&volume), log_(log), segments_(std::move(segments)), ends_(ends_of(segments_)) {}
 
   [[nodiscard]] std::size_t size() const { return segments_.size(); }
   [[nodiscard]] const KeptSegment& operator[](std::size_t i) const { return segments_[i]; }
@@ -42,7 +40,8 @@ class SegmentList {
   // Segments before this one were retired, so say the headers of later ones.
   [[nodiscard]] SegmentSequence oldest_kept() const;
 
-  // Whether the slot of segment `i` still holds it; a damaged header does not say that it does not.
+  // Whether the slot of segment `i` still holds it; a damaged or unreadable header does not say
+  // that it does not. An error, here and below: the drive gives nothing at all.
   [[nodiscard]] Result<bool> holds(std::size_t i);
   // Learns of segments newer than the last one known. One read when `end` names the next one or the
   // one known last, else all slot headers are read.
@@ -52,19 +51,21 @@ class SegmentList {
 
   // Whether segment `i` is closed; then its footer is known.
   [[nodiscard]] Result<bool> learn_footer(std::size_t i);
-  // Nothing when the segment is not closed or its index is damaged: then its blocks have to be
-  // read.
+  // Nothing when the segment is not closed, or its index is damaged or unreadable: then its blocks
+  // have to be read.
   [[nodiscard]] Result<std::optional<SegmentIndex>> read_index(std::size_t i);
 
  private:
-  // The header in the slot if it is of a segment of this log.
-  [[nodiscard]] Result<std::optional<SegmentHeader>> read_header(SlotIndex slot);
-  void find_ends();
+  // The segment of this log that the slot holds, if any.
+  [[nodiscard]] Result<std::optional<KeptSegment>> read_header(SlotIndex slot);
+  // Reads one page; false when the drive does not give it.
+  [[nodiscard]] Result<bool> read_page(SlotIndex slot, std::uint32_t number);
 
   Volume* volume_;
   LogNumber log_;
   std::vector<KeptSegment> segments_;
   std::vector<BlockSequence> ends_;
+  PageBuffer page_ = allocate_pages(kPageBytes);
 };
 
 }  // namespace penstock

@@ -5,73 +5,86 @@
 
 #include <fmt/format.h>
 
-#include "base/check.h"
-#include "storage/recover/segment_scan.h"
+#include "storage/recover/page_reads.h"
 
 namespace penstock {
 namespace {
 
-std::uint32_t footer_page(const SegmentHeader& header) {
-  return static_cast<std::uint32_t>(header.segment_bytes / kPageBytes) - 1;
-}
+// As many messages as a page can hold at most.
+constexpr std::uint64_t kPageMessagesMax = kPageBytes / sizeof(MessageHeader);
 
 class LogRecovery {
  public:
-  LogRecovery(VolumeDevice& device, std::vector<KeptSegment> segments, RecoveredVolume& volume)
-      : device_(device), segments_(std::move(segments)), volume_(volume) {}
+  LogRecovery(VolumeDevice& device, LogParts parts, RecoveredVolume& volume)
+      : device_(device),
+        segments_(std::move(parts.segments)),
+        given_(std::move(parts.given)),
+        volume_(volume) {}
 
   Result<RecoveredLog> run();
 
  private:
+  // What lies behind a place where the next block is not.
+  struct Ahead {
+    bool proven = false;                // a block there says that the missing one was durable
+    std::optional<std::uint32_t> next;  // the first whole one of this segment that is not void
+    std::uint32_t end;                  // the first whole one of all
+  };
+
   void drop_void();
   void report_missing();
-  Result<> start_behind(const KeptSegment& closed);
+  // The newest whole index says all that was before it: what is behind it has to be read.
+  Result<> start_behind_index();
   Result<> scan(std::size_t number);
-  // Whether a block behind `scan`'s position, in this segment or a later one, says that `sequence`
-  // was durable; `next` gets the next whole block of this segment, if any.
-  Result<bool> proven_durable(SegmentScan& scan, std::size_t number, std::uint64_t sequence,
-                              std::optional<std::uint32_t>& next);
-  [[nodiscard]] std::uint64_t limit_of(std::size_t number) const;
-  void skip_rest(std::size_t number, std::uint64_t limit);
-  void take_block(const SegmentScan::Found& found, std::uint32_t number);
-  void finish(const KeptSegment& last);
+  Result<> enter(std::size_t number);
+  // False: the log ends here.
+  Result<bool> pass_bad_block(SegmentScan& scan, std::size_t number, const Ahead& ahead);
+  Result<Ahead> look_ahead(SegmentScan& scan, std::size_t number, std::uint64_t sequence);
+  Result<bool> later_proves(std::size_t number, std::uint64_t sequence);
+  Result<> judge_index(std::size_t number);
+  void skip_rest(SegmentScan& scan, std::size_t number);
+  void take_block(const SegmentScan::Found& found);
+  void pass_given_away();
+  void finish();
+  [[nodiscard]] bool follows(const SegmentScan::Found& found, std::uint64_t limit) const;
+  [[nodiscard]] bool is_unreadable(std::uint32_t slot) const;
+  void find(Finding::Kind kind, const SegmentHeader& header, std::uint32_t from, std::uint32_t to,
+            std::string_view what) {
+    volume_.findings.push_back({kind, SlotIndex(header.slot), std::uint64_t{from} * kPageBytes,
+                                std::uint64_t{to - from} * kPageBytes,
+                                fmt::format("log {}: {}", header.log, what)});
+  }
 
   VolumeDevice& device_;
   std::vector<KeptSegment> segments_;  // sorted
+  std::vector<BlockSequence> ends_;    // of their blocks
+  std::size_t first_read_ = 0;         // the blocks of this one and of all behind it are read
+  GivenAway given_;
   RecoveredVolume& volume_;
   RecoveredLog log_;
   std::map<std::uint64_t, std::uint64_t> next_offsets_;  // by stream
+  std::uint64_t lost_messages_ = 0;  // that the end of the log may have held, unreadable
 
   // Of the segment scanned last.
-  SegmentIndex index_;
-  std::map<std::uint64_t, std::size_t> index_of_stream_;
-  std::uint64_t payload_bytes_ = 0;  // of each message once
+  RebuiltIndex contents_;
   std::uint32_t position_ = 0;
-  bool whole_ = true;  // no block is missing in its middle
+  bool whole_ = true;   // no block is missing in its middle
+  bool joined_ = true;  // the block here follows the one before it
 };
 
 Result<RecoveredLog> LogRecovery::run() {
   std::ranges::sort(segments_, {}, [](const KeptSegment& s) { return s.header.sequence; });
-  log_.start.next_segment = SegmentSequence(segments_.back().header.sequence + 1);
-  drop_void();
-  report_missing();
-  const KeptSegment newest = segments_.back();
-
-  // Everything behind the newest closed segment has to be read; its own index says all before it.
-  std::size_t first = segments_.size();
-  while (first > 0 && !segments_[first - 1].closed) --first;
-  if (first > 0) {
-    if (auto done = start_behind(segments_[first - 1]); !done) {
-      return std::unexpected(std::move(done.error()));
+  if (!segments_.empty()) {
+    log_.start.next_segment = SegmentSequence(segments_.back().header.sequence + 1);
+    drop_void();
+    ends_ = ends_of(segments_);
+    report_missing();
+    if (auto done = start_behind_index(); !done) return std::unexpected(std::move(done.error()));
+    for (std::size_t i = first_read_; i < segments_.size(); ++i) {
+      if (auto done = scan(i); !done) return std::unexpected(std::move(done.error()));
     }
-  } else {
-    log_.start.next_sequence = BlockSequence(segments_.front().header.base_sequence);
-    log_.start.last_crc = segments_.front().header.previous_crc;
   }
-  for (std::size_t i = first; i < segments_.size(); ++i) {
-    if (auto done = scan(i); !done) return std::unexpected(std::move(done.error()));
-  }
-  finish(newest);
+  finish();
   return std::move(log_);
 }
 
@@ -93,228 +106,297 @@ void LogRecovery::drop_void() {
   segments_ = std::move(kept);
 }
 
+// Segments between two others vanish only when they were void; then the blocks still join.
 void LogRecovery::report_missing() {
   for (std::size_t i = 1; i < segments_.size(); ++i) {
-    const SegmentHeader& before = segments_[i - 1].header;
     const SegmentHeader& header = segments_[i].header;
-    // Segments between two others vanish only when they were void; then the blocks still join.
-    const bool joined =
-        !segments_[i - 1].closed ||
-        before.base_sequence + segments_[i - 1].footer.block_count >= header.base_sequence;
-    if (header.sequence == before.sequence + 1 || joined) continue;
-    volume_.findings.push_back({Finding::Kind::kMissingSegment, SlotIndex(header.slot), 0, 0,
-                                fmt::format("log {}: segments {} to {} are missing", header.log,
-                                            before.sequence + 1, header.sequence - 1)});
+    if (!segments_[i - 1].closed) continue;  // where it ends, reading tells
+    const BlockSequence end = behind(segments_[i - 1].footer);
+    if (end.value >= header.base_sequence) continue;
+    find(Finding::Kind::kMissingSegment, header, 0, 0,
+         fmt::format("blocks {} to {} are missing in front of segment {}", end,
+                     header.base_sequence - 1, header.sequence));
   }
 }
 
-Result<> LogRecovery::start_behind(const KeptSegment& closed) {
-  const SegmentFooter& footer = closed.footer;
-  log_.start.next_sequence = BlockSequence(footer.base_sequence + footer.block_count);
-  log_.start.last_crc = footer.last_crc;
-  const std::uint64_t begin = std::uint64_t{footer.index_position} * kPageBytes;
-  const std::size_t bytes = footer.segment_bytes - kPageBytes - begin;
-  const PageBuffer buffer = allocate_pages(bytes);
-  auto read = device_.read(SlotIndex(footer.slot), begin, {buffer.get(), bytes});
-  if (!read) return read;
-  volume_.bytes_read += bytes;
-  auto index = decode_segment_index({buffer.get(), bytes}, footer);
-  if (!index) {
-    volume_.findings.push_back({Finding::Kind::kCorruptFooter, SlotIndex(footer.slot), begin, bytes,
-                                index.error().what + "; the segment's blocks are read instead"});
-    const auto number = std::ranges::find(segments_, footer.sequence,
-                                          [](const KeptSegment& s) { return s.header.sequence; });
-    log_.start.next_sequence = BlockSequence(footer.base_sequence);
-    log_.start.last_crc = closed.header.previous_crc;
-    return scan(static_cast<std::size_t>(number - segments_.begin()));
+Result<> LogRecovery::start_behind_index() {
+  for (std::size_t i = segments_.size(); i > 0; --i) {
+    const KeptSegment& segment = segments_[i - 1];
+    if (!segment.closed) continue;
+    auto read = read_index(device_, SlotIndex(segment.header.slot), segment.footer);
+    if (!read) return std::unexpected(std::move(read.error()));
+    volume_.bytes_read += read->bytes.size();
+    if (!read->index) continue;
+    log_.start.next_sequence = std::min(behind(segment.footer), ends_[i - 1]);
+    log_.start.last_crc = segment.footer.last_crc;
+    for (const PartitionEntry& partition : read->index->partitions) {
+      next_offsets_[partition.stream] = partition.next_offset;
+    }
+    first_read_ = i;
+    return {};
   }
-  for (const PartitionEntry& partition : index->partitions) {
-    next_offsets_[partition.stream] = partition.next_offset;
-  }
+  log_.start.next_sequence = BlockSequence(segments_.front().header.base_sequence);
+  log_.start.last_crc = segments_.front().header.previous_crc;
   return {};
 }
 
-void LogRecovery::take_block(const SegmentScan::Found& found, std::uint32_t number) {
-  const BlockHeader& header = found.header;
-  log_.start.next_sequence = BlockSequence(header.sequence + 1);
-  log_.start.last_crc = header.crc;
-  log_.messages += header.message_count;
-  index_.blocks.push_back({found.position, header.length / kPageBytes, header.message_count,
-                           header.crc, header.first_received_ns, header.last_received_ns});
-  BlockReader block(found.bytes);
-  for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
-    RunReader run(bytes);
-    std::uint64_t payload = 0;
-    while (const auto message = run.next()) payload += message->payload.size();
-    payload_bytes_ += payload;
-    for (std::size_t i = 0; i < run.header().capture_count; ++i) {
-      const Capture capture = run.capture(i);
-      const auto [at, fresh] =
-          index_of_stream_.try_emplace(capture.stream, index_.partitions.size());
-      if (fresh) {
-        index_.partitions.push_back({.stream = capture.stream,
-                                     .first_offset = capture.base_offset,
-                                     .next_offset = 0,
-                                     .payload_bytes = 0,
-                                     .first_block = number,
-                                     .last_block = number});
-      }
-      PartitionEntry& partition = index_.partitions[at->second];
-      partition.next_offset = capture.base_offset + run.header().message_count;
-      partition.payload_bytes += payload;
-      partition.last_block = number;
-      next_offsets_[capture.stream] = partition.next_offset;
-    }
-  }
-}
-
-Result<bool> LogRecovery::proven_durable(SegmentScan& scan, std::size_t number,
-                                         std::uint64_t sequence,
-                                         std::optional<std::uint32_t>& next) {
-  bool proven = segments_[number].closed;  // a footer vouches for all its blocks
-  for (std::uint32_t from = scan.position() + 1;;) {
-    auto found = scan.search(from);
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found) break;
-    if ((*found)->header.sequence > sequence && !next) next = (*found)->position;
-    proven |= (*found)->header.durable_sequence > sequence;
-    if (proven && next) return true;
-    from = (*found)->position + 1;
-  }
-  for (std::size_t later = number + 1; later < segments_.size() && !proven; ++later) {
-    const SegmentHeader& header = segments_[later].header;
-    if (header.base_sequence <= sequence) continue;
-    SegmentScan other(device_, header, footer_page(header));
-    // Its first blocks may have been sealed before the one in question was durable.
-    for (std::uint32_t from = 1; !proven;) {
-      auto found = other.search(from);
-      if (!found) return std::unexpected(std::move(found.error()));
-      if (!*found) break;
-      proven = (*found)->header.durable_sequence > sequence;
-      from = (*found)->position + 1;
-    }
-  }
-  return proven;
-}
-
-// Blocks of the segment come before this one. Those that the next segment has again, because a
-// write failed here, are void.
-std::uint64_t LogRecovery::limit_of(std::size_t number) const {
-  std::uint64_t limit = ~std::uint64_t{0};
-  if (number + 1 < segments_.size()) limit = segments_[number + 1].header.base_sequence;
-  if (segments_[number].closed) {
-    const SegmentFooter& footer = segments_[number].footer;
-    limit = std::min(limit, footer.base_sequence + footer.block_count);
-  }
-  return limit;
+bool LogRecovery::follows(const SegmentScan::Found& found, std::uint64_t limit) const {
+  const std::uint64_t expected = log_.start.next_sequence.value;
+  if (!joined_) return found.header.sequence >= expected && found.header.sequence < limit;
+  return found.header.sequence == expected && found.header.previous_crc == log_.start.last_crc;
 }
 
 Result<> LogRecovery::scan(std::size_t number) {
-  const SegmentHeader& header = segments_[number].header;
-  const std::uint64_t limit = limit_of(number);
+  const SegmentHeader header = segments_[number].header;
   // Only what a power cut cannot take away any more may be taken for what the log holds.
-  if (auto synced = device_.sync(SlotIndex(header.slot)); !synced) return synced;
-  index_ = {};
-  payload_bytes_ = 0;
-  index_of_stream_.clear();
-  whole_ = true;
-  SegmentScan scan(device_, header, footer_page(header));
-  std::uint32_t count = 0;
-  bool joined = true;  // the block here follows the one before it
-  while (log_.start.next_sequence.value < limit) {
-    const std::uint64_t expected = log_.start.next_sequence.value;
+  auto synced = device_.sync(SlotIndex(header.slot));
+  if (!synced && !is_unreadable(header.slot)) return synced;
+  contents_ = {};
+  whole_ = joined_ = true;
+  if (auto entered = enter(number); !entered) return entered;
+  SegmentScan scan(device_, header, footer_page(header.segment_bytes));
+  std::optional<std::uint32_t> looked_again;
+  while (log_.start.next_sequence < ends_[number]) {
     auto found = scan.here();
     if (!found) return std::unexpected(std::move(found.error()));
-    if (*found && (*found)->header.sequence >= expected &&
-        (!joined || ((*found)->header.sequence == expected &&
-                     (*found)->header.previous_crc == log_.start.last_crc))) {
-      joined = true;
-      take_block(**found, count++);
+    if (*found && follows(**found, ends_[number].value)) {
+      joined_ = true;
+      take_block(**found);
       scan.step_over(**found);
       continue;
     }
     const std::uint32_t bad = scan.position();
-    const bool blank =
-        scan.fault() == BlockFault::kNeverWritten || scan.fault() == BlockFault::kWrongGeneration;
-    const std::string_view why =
-        *found ? "does not follow the block before it" : to_string(scan.fault());
-    std::optional<std::uint32_t> next;
-    auto proven = proven_durable(scan, number, expected, next);
-    if (!proven) return std::unexpected(std::move(proven.error()));
+    auto ahead = look_ahead(scan, number, log_.start.next_sequence.value);
+    if (!ahead) return std::unexpected(std::move(ahead.error()));
     scan.go_to(bad);
-    if (!*proven) {
-      if (!blank || next) {
-        volume_.findings.push_back(
-            {Finding::Kind::kTornTail, SlotIndex(header.slot), std::uint64_t{bad} * kPageBytes, 0,
-             fmt::format("log {}: ends before block {}, which was never acknowledged", header.log,
-                         expected)});
-      }
-      break;
+    // The page may have been read before a running node wrote it.
+    if (ahead->proven && looked_again != bad) {
+      looked_again = bad;
+      scan.forget();
+      continue;
     }
-    whole_ = false;
-    const std::uint32_t end = next.value_or(footer_page(header));
-    volume_.findings.push_back({Finding::Kind::kCorruptBlock, SlotIndex(header.slot),
-                                std::uint64_t{bad} * kPageBytes,
-                                std::uint64_t{end - bad} * kPageBytes,
-                                fmt::format("log {}: block {} was durable and is damaged: {}",
-                                            header.log, expected, why)});
-    if (!next) {
-      skip_rest(number, limit);
-      break;
-    }
-    scan.go_to(*next);
-    joined = false;
+    auto passed = pass_bad_block(scan, number, *ahead);
+    if (!passed) return std::unexpected(std::move(passed.error()));
+    if (!*passed) break;
   }
   position_ = scan.position();
   volume_.bytes_read += scan.bytes_read();
+  for (const PartitionEntry& partition : contents_.index().partitions) {
+    next_offsets_[partition.stream] = partition.next_offset;
+  }
+  return segments_[number].closed ? judge_index(number) : Result<>{};
+}
+
+// Where blocks are missing between two segments, they were durable if a block in or behind this
+// one says so, or if a slot whose header is unreadable may have them. Else the log ends there.
+Result<> LogRecovery::enter(std::size_t number) {
+  const SegmentHeader& header = segments_[number].header;
+  const std::uint64_t expected = log_.start.next_sequence.value;
+  if (header.base_sequence <= expected) return {};
+  bool proven = segments_[number].closed || given_.doubtful || given_.next_sequence > expected;
+  if (!proven) {
+    auto later = later_proves(number - 1, expected);
+    if (!later) return std::unexpected(std::move(later.error()));
+    proven = *later;
+  }
+  if (!proven) return {};
+  if (!segments_[number - 1].closed) {
+    find(Finding::Kind::kMissingSegment, header, 0, 0,
+         fmt::format("blocks {} to {} are missing in front of segment {}", expected,
+                     header.base_sequence - 1, header.sequence));
+  }
+  log_.start.next_sequence = BlockSequence(header.base_sequence);
+  log_.start.last_crc = header.previous_crc;
   return {};
 }
 
+Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
+                                         const Ahead& ahead) {
+  const SegmentHeader& header = segments_[number].header;
+  const std::uint32_t bad = scan.position();
+  auto here = scan.here();
+  if (!here) return std::unexpected(std::move(here.error()));
+  const BlockFault fault = scan.fault();
+  const std::uint64_t expected = log_.start.next_sequence.value;
+  const bool unreadable = fault == BlockFault::kUnreadable;
+  if (!ahead.proven && !unreadable) {
+    const bool blank = fault == BlockFault::kNeverWritten || fault == BlockFault::kWrongGeneration;
+    if (!blank || ahead.next) {
+      find(
+          Finding::Kind::kTornTail, header, bad, bad,
+          fmt::format("ends before block {}, which nothing proves to have been durable", expected));
+    }
+    return false;
+  }
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  auto read = read_pages(device_, SlotIndex(header.slot), 0, page);
+  if (!read) return std::unexpected(std::move(read.error()));
+  const auto now = decode_segment_header(page);
+  if (read->empty() && now && now->generation != header.generation) {
+    return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
+  }
+  whole_ = false;
+  if (unreadable) {
+    find(Finding::Kind::kUnreadable, header, bad, ahead.end,
+         fmt::format("block {} cannot be read: {}", expected, to_string(fault)));
+  } else {
+    find(Finding::Kind::kCorruptBlock, header, bad, ahead.end,
+         fmt::format("block {} was durable and is damaged: {}", expected,
+                     *here ? "does not follow the block before it" : to_string(fault)));
+  }
+  if (!ahead.next) {
+    skip_rest(scan, number);
+    return false;
+  }
+  scan.go_to(*ahead.next);
+  joined_ = false;
+  return true;
+}
+
+Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_t number,
+                                                   std::uint64_t sequence) {
+  const std::uint32_t footer = footer_page(segments_[number].header.segment_bytes);
+  // A footer vouches for all blocks of its segment.
+  Ahead ahead{.proven = segments_[number].closed, .next = {}, .end = footer};
+  for (std::uint32_t from = scan.position() + 1; !(ahead.proven && ahead.next);) {
+    auto found = scan.search(from);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) break;
+    const BlockHeader& header = (*found)->header;
+    ahead.end = std::min(ahead.end, (*found)->position);
+    const bool valid = header.sequence > sequence && header.sequence < ends_[number].value;
+    if (valid && !ahead.next) ahead.next = (*found)->position;
+    ahead.proven |= header.durable_sequence > sequence;
+    from = (*found)->position + 1;
+  }
+  if (ahead.proven) return ahead;
+  auto later = later_proves(number, sequence);
+  if (!later) return std::unexpected(std::move(later.error()));
+  ahead.proven = *later;
+  return ahead;
+}
+
+// Whether a block of a later segment says that this one was durable.
+Result<bool> LogRecovery::later_proves(std::size_t number, std::uint64_t sequence) {
+  for (std::size_t later = number + 1; later < segments_.size(); ++later) {
+    const SegmentHeader& header = segments_[later].header;
+    if (header.base_sequence <= sequence) continue;
+    if (segments_[later].closed) return true;
+    SegmentScan scan(device_, header, footer_page(header.segment_bytes));
+    // Its first blocks may have been sealed before the one in question was durable.
+    for (std::uint32_t from = 1;;) {
+      auto found = scan.search(from);
+      if (!found) return std::unexpected(std::move(found.error()));
+      if (!*found) break;
+      if ((*found)->header.durable_sequence > sequence) return true;
+      from = (*found)->position + 1;
+    }
+  }
+  return false;
+}
+
 // Nothing good follows in this segment: the log goes on with the next one, or behind a closed one.
-void LogRecovery::skip_rest(std::size_t number, std::uint64_t limit) {
+void LogRecovery::skip_rest(SegmentScan& scan, std::size_t number) {
   const KeptSegment& segment = segments_[number];
   if (segment.closed) {
     log_.start.last_crc = segment.footer.last_crc;
   } else if (number + 1 < segments_.size()) {
     log_.start.last_crc = segments_[number + 1].header.previous_crc;
   } else {
+    // What cannot be read may have held as much as this: none of it is given again.
+    const auto& pages = scan.unreadable();
+    const auto lost =
+        static_cast<std::uint64_t>(std::distance(pages.lower_bound(scan.position()), pages.end()));
+    log_.start.next_sequence = log_.start.next_sequence + std::max<std::uint64_t>(lost, 1);
+    lost_messages_ = lost * kPageMessagesMax;
     return;
   }
-  log_.start.next_sequence = std::max(log_.start.next_sequence, BlockSequence(limit));
+  log_.start.next_sequence = std::max(log_.start.next_sequence, ends_[number]);
 }
 
-void LogRecovery::finish(const KeptSegment& last) {
-  for (const auto& [stream, next] : next_offsets_) {
-    log_.start.partitions.push_back({StreamId(stream), Offset(next)});
+void LogRecovery::take_block(const SegmentScan::Found& found) {
+  log_.start.next_sequence = BlockSequence(found.header.sequence + 1);
+  log_.start.last_crc = found.header.crc;
+  log_.messages += found.header.message_count;
+  contents_.add(found);
+}
+
+// Of a closed segment that was read because its index is not whole.
+Result<> LogRecovery::judge_index(std::size_t number) {
+  const KeptSegment& segment = segments_[number];
+  const SegmentFooter& footer = segment.footer;
+  auto read = read_index(device_, SlotIndex(segment.header.slot), footer);
+  if (!read) return std::unexpected(std::move(read.error()));
+  if (read->index) return {};
+  auto kind = Finding::Kind::kCorruptFooter;
+  if (!read->unreadable.empty()) {
+    kind = Finding::Kind::kUnreadable;
+  } else if (whole_ && is_unfinished(read->bytes, footer, contents_.index().blocks)) {
+    kind = Finding::Kind::kUnfinishedClose;
   }
-  const bool open = !last.closed;
-  if (open && index_.blocks.empty() && whole_) {
-    // Taken and never used: nothing in it can have been acknowledged.
-    volume_.free_slots.emplace_back(last.header.slot);
+  find(kind, segment.header, footer.index_position, footer_page(footer.segment_bytes),
+       read->index.error().what + "; the segment's blocks are read instead");
+  return {};
+}
+
+bool LogRecovery::is_unreadable(std::uint32_t slot) const {
+  return std::ranges::any_of(volume_.findings, [&](const Finding& finding) {
+    return finding.kind == Finding::Kind::kUnreadable && finding.slot.value == slot;
+  });
+}
+
+// The log goes on behind what slots without a readable header hold of it, in another segment.
+void LogRecovery::pass_given_away() {
+  // No segment of the log that is not void is without a block: none has a later number.
+  const std::uint64_t segment = given_.next_sequence + given_.slots + 1;
+  log_.start.next_segment = std::max(log_.start.next_segment, SegmentSequence(segment));
+  for (const auto& [stream, next] : given_.next_offsets) {
+    std::uint64_t& known = next_offsets_[stream];
+    known = std::max(known, next);
+  }
+  if (given_.next_sequence <= log_.start.next_sequence.value) return;
+  log_.start.next_sequence = BlockSequence(given_.next_sequence);
+  whole_ = false;
+}
+
+void LogRecovery::finish() {
+  const bool open = !segments_.empty() && !segments_.back().closed;
+  const bool unused = open && contents_.index().blocks.empty() && whole_;
+  if (given_.slots > 0) pass_given_away();
+  for (const auto& [stream, next] : next_offsets_) {
+    log_.start.partitions.push_back({StreamId(stream), Offset(next + lost_messages_)});
+  }
+  if (unused) {
+    // Taken, and nothing in it can have been acknowledged.
+    const SlotIndex slot(segments_.back().header.slot);
+    (is_unreadable(slot.value) ? volume_.quarantined_slots : volume_.free_slots).push_back(slot);
     segments_.pop_back();
   } else if (open) {
+    const SegmentHeader& last = segments_.back().header;
     log_.end = {.next = log_.start.next_sequence,
                 .written = log_.start.next_sequence,
                 .durable = log_.start.next_sequence,
-                .segment = SegmentSequence(last.header.sequence),
-                .slot = SlotIndex(last.header.slot),
-                .generation = Generation(last.header.generation),
+                .segment = SegmentSequence(last.sequence),
+                .slot = SlotIndex(last.slot),
+                .generation = Generation(last.generation),
                 .position = position_};
-    // One with a hole is left as it is: its index could not say where its blocks are.
-    if (whole_) {
+    // One with a hole is left as it is: its index could not say where its blocks are. So is one
+    // that the drive does not give.
+    if (whole_ && !is_unreadable(last.slot)) {
       log_.start.open =
-          LogStart::OpenSegment{last.header, {}, position_, std::move(index_), payload_bytes_};
+          LogStart::OpenSegment{last, {}, position_, contents_.index(), contents_.payload_bytes()};
     }
   }
+  // One without an index is no place to start from: retention must keep an older one that has it.
+  for (std::size_t i = first_read_; i < segments_.size(); ++i) segments_[i].closed = false;
   log_.segments = std::move(segments_);
 }
 
 }  // namespace
 
-Result<RecoveredLog> recover_log(VolumeDevice& device, std::vector<KeptSegment> segments,
-                                 RecoveredVolume& volume) {
-  CHECK(!segments.empty());
-  return LogRecovery(device, std::move(segments), volume).run();
+Result<RecoveredLog> recover_log(VolumeDevice& device, LogParts parts, RecoveredVolume& volume) {
+  return LogRecovery(device, std::move(parts), volume).run();
 }
 
 }  // namespace penstock

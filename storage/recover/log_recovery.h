@@ -1,14 +1,19 @@
 // Recovery of one log from its segments.
 #pragma once
 
+#include "storage/recover/rebuilt_index.h"
 #include "storage/recover/recovery.h"
 
 namespace penstock {
 
-// `segments`: all that belong to the log, in any order. Adds to the findings, the free slots and
-// the bytes read of `volume`.
-[[nodiscard]] Result<RecoveredLog> recover_log(VolumeDevice& device,
-                                               std::vector<KeptSegment> segments,
+struct LogParts {
+  std::vector<KeptSegment> segments;  // in any order
+  GivenAway given;
+};
+
+// Adds to the findings, the slots and the bytes read of `volume`. kNotFound: a slot was removed or
+// used again meanwhile.
+[[nodiscard]] Result<RecoveredLog> recover_log(VolumeDevice& device, LogParts parts,
                                                RecoveredVolume& volume);
 
 }  // namespace penstock

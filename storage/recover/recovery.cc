@@ -1,64 +1,147 @@
 #include "storage/recover/recovery.h"
 
+#include <algorithm>
+#include <set>
+
 #include <fmt/format.h>
 
 #include "storage/recover/log_recovery.h"
+#include "storage/recover/page_reads.h"
 
 namespace penstock {
 namespace {
 
-// Reads header and footer of one slot and puts it where it belongs.
-Result<> sort_slot(Volume& volume, SlotIndex slot, RecoveredVolume& result,
-                   std::map<LogNumber, std::vector<KeptSegment>>& logs) {
-  const std::uint64_t segment_bytes = volume.superblock().segment_bytes;
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  if (auto read = volume.device().read(slot, 0, page); !read) return read;
-  result.bytes_read += kPageBytes;
-  auto header = decode_segment_header(page);
-  if (!header && header.error().code == Errc::kNotFound) {
-    result.free_slots.push_back(slot);
-    return {};
+// A node that writes may take, retire and remove slots under a reader's eyes.
+constexpr int kLooks = 5;
+
+class VolumeRecovery {
+ public:
+  explicit VolumeRecovery(Volume& volume) : volume_(volume), device_(volume.device()) {}
+
+  Result<RecoveredVolume> run();
+
+ private:
+  Result<> sort_slot(SlotIndex slot);
+  Result<> sort_segment(const SegmentHeader& header);
+  Result<> quarantine(SlotIndex slot, Finding::Kind kind, std::string what);
+  // Reads one page; false when the drive does not give it.
+  Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
+    result_.bytes_read += kPageBytes;
+    auto unreadable = read_pages(device_, slot, number, page());
+    if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+    return unreadable->empty();
   }
-  std::string wrong;
-  if (!header) {
-    wrong = header.error().what;
-  } else if (header->volume != volume.superblock().volume) {
-    wrong = "segment header: of another volume";
-  } else if (header->slot != slot.value || header->segment_bytes != segment_bytes) {
-    wrong = "segment header: of another slot";
+  [[nodiscard]] std::span<std::byte> page() { return {page_.get(), kPageBytes}; }
+
+  Volume& volume_;
+  VolumeDevice& device_;
+  PageBuffer page_ = allocate_pages(kPageBytes);
+  RecoveredVolume result_;
+  std::map<LogNumber, LogParts> logs_;
+  bool doubtful_ = false;  // a slot without a readable header does not say what it held
+};
+
+Result<RecoveredVolume> VolumeRecovery::run() {
+  auto slots = device_.list_slots();
+  if (!slots) return std::unexpected(std::move(slots.error()));
+  for (const SlotIndex slot : *slots) {
+    auto sorted = sort_slot(slot);
+    // Removed since it was listed.
+    if (!sorted && sorted.error().code == Errc::kNotFound) continue;
+    if (!sorted) return std::unexpected(std::move(sorted.error()));
   }
-  if (!wrong.empty()) {
-    result.quarantined_slots.push_back(slot);
-    result.findings.push_back({Finding::Kind::kCorruptHeader, slot, 0, segment_bytes,
-                               wrong + "; the slot is left as it is"});
-    return {};
+  for (auto& [number, parts] : logs_) {
+    parts.given.doubtful = doubtful_;
+    auto log = recover_log(device_, std::move(parts), result_);
+    if (!log) return std::unexpected(std::move(log.error()));
+    result_.logs[number] = std::move(*log);
   }
-  if (header->state == SlotState::kFree) {
-    result.free_slots.push_back(slot);
-    return {};
+  return std::move(result_);
+}
+
+// Reads a slot's header and puts it where it belongs.
+Result<> VolumeRecovery::sort_slot(SlotIndex slot) {
+  auto readable = read_page(slot, 0);
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  if (!*readable) {
+    return quarantine(slot, Finding::Kind::kUnreadable,
+                      "segment header: the drive does not give its bytes");
   }
-  KeptSegment kept{.header = *header};
-  const std::uint64_t at = segment_bytes - kPageBytes;
-  if (auto read = volume.device().read(slot, at, page); !read) return read;
-  result.bytes_read += kPageBytes;
-  const auto footer = decode_segment_footer(page);
-  if (footer && closes(*footer, *header)) {
+  const auto header = decode_segment_header(page());
+  if (!header && header.error().code != Errc::kNotFound) {
+    return quarantine(slot, Finding::Kind::kCorruptHeader, header.error().what);
+  }
+  if (header && !belongs_to(*header, volume_.superblock(), slot)) {
+    return quarantine(slot, Finding::Kind::kCorruptHeader,
+                      header->volume == volume_.superblock().volume
+                          ? "segment header: of another slot"
+                          : "segment header: of another volume");
+  }
+  if (header && header->state == SlotState::kUsed) return sort_segment(*header);
+  result_.free_slots.push_back(slot);
+  return {};
+}
+
+Result<> VolumeRecovery::sort_segment(const SegmentHeader& header) {
+  const SlotIndex slot(header.slot);
+  const std::uint32_t number = footer_page(header.segment_bytes);
+  KeptSegment kept{.header = header};
+  auto readable = read_page(slot, number);
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  const auto footer = decode_segment_footer(page());
+  const auto find = [&](Finding::Kind kind, std::string_view what) {
+    result_.findings.push_back({kind, slot, std::uint64_t{number} * kPageBytes, kPageBytes,
+                                fmt::format("{}; the segment's blocks are read instead", what)});
+  };
+  if (!*readable) {
+    find(Finding::Kind::kUnreadable, "segment footer: the drive does not give its bytes");
+  } else if (footer && closes(*footer, header)) {
     kept.closed = true;
     kept.footer = *footer;
   } else if (!footer && footer.error().code != Errc::kNotFound) {
-    result.findings.push_back({Finding::Kind::kCorruptFooter, slot, at, kPageBytes,
-                               footer.error().what + "; the segment's blocks are read instead"});
+    find(Finding::Kind::kCorruptFooter, footer.error().what);
   }
-  logs[LogNumber(header->log)].push_back(kept);
+  logs_[LogNumber(header.log)].segments.push_back(kept);
   return {};
 }
+
+// The slot is left as it is. Which segment it held is not known, but what its blocks were given
+// must not be given again.
+Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::string what) {
+  const Superblock& superblock = volume_.superblock();
+  SegmentHeader any{};
+  any.volume = superblock.volume;
+  any.slot = slot.value;
+  any.segment_bytes = superblock.segment_bytes;
+  SegmentScan scan(device_, any, footer_page(any.segment_bytes));
+  std::set<LogNumber> held;
+  for (std::uint32_t from = 1;;) {
+    auto found = scan.search(from);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) break;
+    const LogNumber log((*found)->header.log);
+    logs_[log].given.add(**found);
+    held.insert(log);
+    from = (*found)->position + (*found)->header.length / kPageBytes;
+  }
+  for (const LogNumber log : held) ++logs_[log].given.slots;
+  doubtful_ |= held.empty();
+  result_.bytes_read += scan.bytes_read();
+  result_.quarantined_slots.push_back(slot);
+  result_.findings.push_back(
+      {kind, slot, 0, superblock.segment_bytes, std::move(what) + "; the slot is left as it is"});
+  return {};
+}
+
+bool is_missing(const Finding& finding) { return finding.kind == Finding::Kind::kMissingSegment; }
 
 }  // namespace
 
 std::string_view to_string(Finding::Kind kind) {
   switch (kind) {
     case Finding::Kind::kTornTail: return "torn_tail";
+    case Finding::Kind::kUnfinishedClose: return "unfinished_close";
+    case Finding::Kind::kUnreadable: return "unreadable";
     case Finding::Kind::kCorruptBlock: return "corrupt_block";
     case Finding::Kind::kCorruptHeader: return "corrupt_header";
     case Finding::Kind::kCorruptFooter: return "corrupt_footer";
@@ -72,27 +155,15 @@ std::string_view to_string(Finding::Kind kind) {
   return "unknown";
 }
 
-bool closes(const SegmentFooter& footer, const SegmentHeader& header) {
-  return footer.volume == header.volume && footer.log == header.log &&
-         footer.generation == header.generation && footer.sequence == header.sequence;
-}
-
+// A slot that is gone, or a segment that is missing between two others, may be a node's doing
+// between two of our reads: then another look finds it otherwise.
 Result<RecoveredVolume> recover_volume(Volume& volume) {
-  auto slots = volume.device().list_slots();
-  if (!slots) return std::unexpected(std::move(slots.error()));
-  RecoveredVolume result;
-  std::map<LogNumber, std::vector<KeptSegment>> logs;
-  for (const SlotIndex slot : *slots) {
-    if (auto sorted = sort_slot(volume, slot, result, logs); !sorted) {
-      return std::unexpected(std::move(sorted.error()));
-    }
+  for (int look = 1;; ++look) {
+    auto recovered = VolumeRecovery(volume).run();
+    const bool gone = !recovered && recovered.error().code == Errc::kNotFound;
+    const bool missing = recovered && std::ranges::any_of(recovered->findings, is_missing);
+    if ((!gone || look == kLooks) && (!missing || look > 1)) return recovered;
   }
-  for (auto& [number, segments] : logs) {
-    auto log = recover_log(volume.device(), std::move(segments), result);
-    if (!log) return std::unexpected(std::move(log.error()));
-    result.logs[number] = std::move(*log);
-  }
-  return result;
 }
 
 }  // namespace penstock

@@ -1,20 +1,21 @@
 // Finding out what a volume holds: after an orderly end, after kill -9, after a power cut.
 //
-// Closed segments are known by header and footer alone; only segments without a footer are read, so
-// the time depends on what was open, not on what is stored. Nothing is written.
+// Closed segments are known by header and footer alone; only segments behind the newest whole index
+// are read, and slots whose header is unreadable, so the time depends on what was open and on what
+// is damaged, not on what is stored. Nothing is written.
 //
 //   - a segment ends where the next one of its log begins (SegmentHeader::base_sequence)
 //   - the log ends at the first bad block that no later block proves durable: a torn tail, cut off
 //   - a bad block that a later block of the log proves durable is corruption: a finding, never
-//   skipped
-//     in silence, never taken for the end
+//     skipped in silence, never taken for the end
+//   - no sequence and no offset is given again that a readable block of the volume has, wherever it
+//     lies: what cannot be read any more stays a gap
 #pragma once
 
-#include <functional>
 #include <map>
 
-#include "storage/log/keeper.h"
 #include "storage/log/log_writer.h"
+#include "storage/recover/kept_segments.h"
 #include "storage/volume/volume.h"
 
 namespace penstock {
@@ -24,15 +25,17 @@ inline constexpr SlotIndex kVolumeHead{~std::uint32_t{0}};
 
 struct Finding {
   enum class Kind : std::uint8_t {
-    kTornTail,        // unproven blocks at a log's end, cut off: expected after a crash
-    kCorruptBlock,    // a durable block is damaged
-    kCorruptHeader,   // a slot's header is unreadable
-    kCorruptFooter,   // a footer or index is damaged; blocks are read instead
-    kMissingSegment,  // a sequence number between two present ones is absent
-    kUnusedNotBlank,  // bytes that nothing was ever written to are not zero
-    kWrongCatalogue,  // a copy of the catalogue is damaged, or a stream has no name
-    kWrongIndex,      // an index or footer does not say what the blocks say
-    kWrongOffsets,    // a partition's offsets do not count up by one
+    kTornTail,         // unproven blocks at a log's end, cut off: expected after a crash
+    kUnfinishedClose,  // a footer whose index a power cut kept from the drive: nothing is lost
+    kUnreadable,       // the drive does not give these bytes, or the slot's file is too short
+    kCorruptBlock,     // a durable block is damaged
+    kCorruptHeader,    // a slot's header is unreadable
+    kCorruptFooter,    // a footer or index is damaged; blocks are read instead
+    kMissingSegment,   // a sequence number between two present ones is absent
+    kUnusedNotBlank,   // bytes that nothing was ever written to are not zero
+    kWrongCatalogue,   // a copy of the catalogue is damaged, or a stream has no name
+    kWrongIndex,       // an index or footer does not say what the blocks say
+    kWrongOffsets,     // a partition's offsets do not count up by one
     kCorruptSuperblock,
   };
   Kind kind;
@@ -43,8 +46,11 @@ struct Finding {
 };
 [[nodiscard]] std::string_view to_string(Finding::Kind kind);
 
-// Whether the footer closes this very segment. Any other is a leftover.
-[[nodiscard]] bool closes(const SegmentFooter& footer, const SegmentHeader& header);
+// Whether the finding is damage and not what a crash may leave.
+[[nodiscard]] inline bool is_damage(const Finding& finding) {
+  return finding.kind != Finding::Kind::kTornTail &&
+         finding.kind != Finding::Kind::kUnfinishedClose;
+}
 
 struct RecoveredLog {
   LogStart start;
@@ -62,7 +68,8 @@ struct RecoveredVolume {
   std::uint64_t bytes_read = 0;
 };
 
-// Fails only when the device does; damage is in the findings.
+// Fails only when the device gives nothing at all; damage is in the findings. A node may be
+// writing, if the device is open for reading only: what it changes meanwhile is looked at again.
 [[nodiscard]] Result<RecoveredVolume> recover_volume(Volume& volume);
 
 }  // namespace penstock

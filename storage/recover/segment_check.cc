@@ -1,9 +1,11 @@
 #include "storage/recover/segment_check.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "storage/recover/page_reads.h"
 #include "storage/recover/unused_space.h"
 
 namespace penstock {
@@ -18,7 +20,7 @@ class SegmentChecker {
         slot_(slot),
         context_(context),
         offsets_(offsets),
-        footer_page_(static_cast<std::uint32_t>(superblock.segment_bytes / kPageBytes) - 1),
+        footer_page_(footer_page(superblock.segment_bytes)),
         contents_(offsets) {}
 
   Result<SegmentCheck> run();
@@ -27,14 +29,20 @@ class SegmentChecker {
   enum class FooterState : std::uint8_t { kNone, kWhole, kDamaged };
 
   [[nodiscard]] std::span<std::byte> page() { return {page_.get(), kPageBytes}; }
-  Result<> read_page(std::uint32_t number) {
-    return device_.read(slot_, std::uint64_t{number} * kPageBytes, page());
+  // Reads one page; false when the drive does not give it.
+  Result<bool> read_page(std::uint32_t number) {
+    auto unreadable = read_pages(device_, slot_, number, page());
+    if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+    unreadable_.insert(unreadable->begin(), unreadable->end());
+    return unreadable->empty();
   }
+  Result<> check_unknown();
   Result<> check_never_used();
   Result<> check_free();
   Result<> check_used();
   Result<> read_footer();
-  Result<> read_index();
+  Result<> read_segment_index();
+  void judge_index();
   Result<> check_by_index(SegmentScan& scan);
   Result<> check_in_order(SegmentScan& scan, std::uint32_t stop);
   // The next whole block from there on. `proven`: some block there proves the missing one.
@@ -46,6 +54,7 @@ class SegmentChecker {
   void compare_footer();
   // `leftover`: the slot is known to have been used before.
   Result<> account_tail(std::uint32_t from, bool leftover);
+  void account_unreadable();
   void find(Finding::Kind kind, std::uint32_t from, std::uint32_t to, std::string what);
 
   VolumeDevice& device_;
@@ -60,8 +69,12 @@ class SegmentChecker {
   SegmentHeader header_{};
   FooterState footer_state_ = FooterState::kNone;
   SegmentFooter footer_{};
-  std::optional<SegmentIndex> index_;
+  std::optional<IndexRead> index_read_;  // of a closed segment
+  std::optional<SegmentIndex> index_;    // if it is whole
   SegmentContents contents_;
+  std::set<std::uint32_t> unreadable_;  // pages
+  std::uint32_t tail_ = 0;              // pages [tail_, tail_end_) are unused
+  std::uint32_t tail_end_ = 0;
 };
 
 void SegmentChecker::find(Finding::Kind kind, std::uint32_t from, std::uint32_t to,
@@ -71,34 +84,50 @@ void SegmentChecker::find(Finding::Kind kind, std::uint32_t from, std::uint32_t 
 }
 
 Result<SegmentCheck> SegmentChecker::run() {
-  if (auto read = read_page(0); !read) return std::unexpected(std::move(read.error()));
+  auto readable = read_page(0);
+  if (!readable) return std::unexpected(std::move(readable.error()));
   auto header = decode_segment_header(page());
   header_.volume = superblock_.volume;
   header_.slot = slot_.value;
   Result<> done;
-  if (!header && header.error().code == Errc::kNotFound) {
+  if (!*readable || (header ? !belongs_to(*header, superblock_, slot_)
+                            : header.error().code != Errc::kNotFound)) {
+    if (*readable) {
+      find(Finding::Kind::kCorruptHeader, 0, 1,
+           (header ? "segment header: of another place" : header.error().what) +
+               "; what the slot holds cannot be told");
+    }
+    done = check_unknown();
+  } else if (!header) {
     done = check_never_used();
-  } else if (!header || header->volume != superblock_.volume || header->slot != slot_.value ||
-             header->segment_bytes != superblock_.segment_bytes) {
-    find(Finding::Kind::kCorruptHeader, 0, 1,
-         (header ? "segment header: of another place" : header.error().what) +
-             "; what the slot holds cannot be told");
-    result_.totals.bytes_checked = kPageBytes;
-    result_.totals.unreadable_bytes = superblock_.segment_bytes - kPageBytes;
   } else {
     header_ = *header;
     done = header_.state == SlotState::kFree ? check_free() : check_used();
   }
   if (!done) return std::unexpected(std::move(done.error()));
+  account_unreadable();
   result_.totals.messages = contents_.messages();
   result_.totals.payload_bytes = contents_.payload_bytes();
   return std::move(result_);
+}
+
+// Without a header: only whether the drive gives the bytes.
+Result<> SegmentChecker::check_unknown() {
+  auto rest = read_unused(device_, header_, 1, footer_page_ + 1);
+  if (!rest) return std::unexpected(std::move(rest.error()));
+  unreadable_.insert(rest->unreadable.begin(), rest->unreadable.end());
+  result_.totals.bytes_checked = kPageBytes;
+  result_.totals.unreadable_bytes = superblock_.segment_bytes - kPageBytes;
+  tail_ = 1;
+  tail_end_ = footer_page_ + 1;
+  return {};
 }
 
 // Made and filled with zeros, but never given a header.
 Result<> SegmentChecker::check_never_used() {
   auto unused = read_unused(device_, header_, 1, footer_page_ + 1);
   if (!unused) return std::unexpected(std::move(unused.error()));
+  unreadable_.insert(unused->unreadable.begin(), unused->unreadable.end());
   if (unused->end != 0) {
     find(Finding::Kind::kUnusedNotBlank, unused->first, unused->end,
          "the slot has no header and is not blank");
@@ -110,7 +139,8 @@ Result<> SegmentChecker::check_never_used() {
 // Retired, with all that it held but the header, or made ready: without a footer.
 Result<> SegmentChecker::check_free() {
   result_.totals.bytes_checked = 2 * kPageBytes;
-  if (auto read = read_page(footer_page_); !read) return read;
+  auto readable = read_page(footer_page_);
+  if (!readable) return std::unexpected(std::move(readable.error()));
   const auto footer = decode_segment_footer(page());
   if (!footer && footer.error().code != Errc::kNotFound) {
     find(Finding::Kind::kUnusedNotBlank, footer_page_, footer_page_ + 1,
@@ -128,16 +158,18 @@ Result<> SegmentChecker::check_used() {
   const bool closed = footer_state_ == FooterState::kWhole;
   ++(closed ? result_.totals.closed : result_.totals.open);
   if (closed) {
-    if (auto done = read_index(); !done) return done;
+    if (auto done = read_segment_index(); !done) return done;
   }
   SegmentScan scan(device_, header_, footer_page_);
   auto done = index_ ? check_by_index(scan)
                      : check_in_order(scan, closed ? footer_.index_position : footer_page_);
   if (!done) return done;
   const std::uint32_t end = scan.position();
+  unreadable_.insert(scan.unreadable().begin(), scan.unreadable().end());
   result_.totals.bytes_checked += std::uint64_t{end - 1} * kPageBytes;
   if (!result_.whole) offsets_.doubt();
   if (closed) {
+    judge_index();
     if (result_.whole && index_) compare_partitions();
     if (result_.whole) compare_footer();
     result_.totals.bytes_checked += superblock_.segment_bytes - std::uint64_t{end} * kPageBytes;
@@ -148,12 +180,15 @@ Result<> SegmentChecker::check_used() {
 }
 
 Result<> SegmentChecker::read_footer() {
-  if (auto read = read_page(footer_page_); !read) return read;
+  auto readable = read_page(footer_page_);
+  if (!readable) return std::unexpected(std::move(readable.error()));
   const auto footer = decode_segment_footer(page());
   if (!footer) {
-    if (footer.error().code == Errc::kNotFound) return {};
+    if (*readable && footer.error().code == Errc::kNotFound) return {};
     footer_state_ = FooterState::kDamaged;
-    find(Finding::Kind::kCorruptFooter, footer_page_, footer_page_ + 1, footer.error().what);
+    if (*readable) {
+      find(Finding::Kind::kCorruptFooter, footer_page_, footer_page_ + 1, footer.error().what);
+    }
     return {};
   }
   if (!closes(*footer, header_)) return {};
@@ -168,18 +203,24 @@ Result<> SegmentChecker::read_footer() {
   return {};
 }
 
-Result<> SegmentChecker::read_index() {
-  const std::uint64_t begin = std::uint64_t{footer_.index_position} * kPageBytes;
-  const std::size_t bytes = std::uint64_t{footer_page_} * kPageBytes - begin;
-  const PageBuffer buffer = allocate_pages(bytes);
-  if (auto read = device_.read(slot_, begin, {buffer.get(), bytes}); !read) return read;
-  auto index = decode_segment_index({buffer.get(), bytes}, footer_);
-  if (index) {
-    index_ = std::move(*index);
-  } else {
-    find(Finding::Kind::kCorruptFooter, footer_.index_position, footer_page_, index.error().what);
-  }
+Result<> SegmentChecker::read_segment_index() {
+  auto read = read_index(device_, slot_, footer_);
+  if (!read) return std::unexpected(std::move(read.error()));
+  unreadable_.insert(read->unreadable.begin(), read->unreadable.end());
+  if (read->index) index_ = *read->index;
+  index_read_ = std::move(*read);
   return {};
+}
+
+// When the blocks were read: what is wrong with an index that is not whole.
+void SegmentChecker::judge_index() {
+  if (index_ || !index_read_->unreadable.empty()) return;
+  const bool unfinished =
+      result_.whole && is_unfinished(index_read_->bytes, footer_, contents_.entries());
+  find(unfinished ? Finding::Kind::kUnfinishedClose : Finding::Kind::kCorruptFooter,
+       footer_.index_position, footer_page_,
+       index_read_->index.error().what +
+           (unfinished ? "; a power cut kept it from the drive, the blocks are all there" : ""));
 }
 
 Result<> SegmentChecker::check_by_index(SegmentScan& scan) {
@@ -239,13 +280,15 @@ Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
       continue;
     }
     const std::uint32_t bad = scan.position();
+    const bool unreadable = scan.fault() == BlockFault::kUnreadable;
     const std::string_view why =
         *found ? "does not follow the block before it" : to_string(scan.fault());
     bool proven = result_.next < must && result_.next < context_.end;
     auto next = find_next(scan, bad + 1, proven);
     if (!next) return std::unexpected(std::move(next.error()));
     scan.go_to(bad);
-    if (!proven) return {};
+    // A crash leaves pages that are not whole, but none that the drive does not give.
+    if (!proven && !(unreadable && *next)) return {};
     result_.whole = false;
     const std::uint32_t end = *next ? (*next)->position : stop;
     find(Finding::Kind::kCorruptBlock, bad, end,
@@ -322,21 +365,36 @@ void SegmentChecker::compare_footer() {
 // crash left unacknowledged writes: in the last segment of a log only the latter remains.
 Result<> SegmentChecker::account_tail(std::uint32_t from, bool leftover) {
   const std::uint64_t bytes = std::uint64_t{footer_page_ - from} * kPageBytes;
-  if (footer_state_ == FooterState::kDamaged) {
-    result_.totals.unreadable_bytes += bytes;
-    return {};
-  }
-  result_.totals.unused_bytes += bytes;
-  if (leftover || !context_.last) return {};
+  const bool unknown = footer_state_ == FooterState::kDamaged;
+  (unknown ? result_.totals.unreadable_bytes : result_.totals.unused_bytes) += bytes;
+  tail_ = from;
+  tail_end_ = footer_page_;
   auto unused = read_unused(device_, header_, from, footer_page_);
   if (!unused) return std::unexpected(std::move(unused.error()));
-  if (unused->end == 0 || unused->leftover) return {};
+  unreadable_.insert(unused->unreadable.begin(), unused->unreadable.end());
+  if (unknown || leftover || !context_.last || unused->end == 0 || unused->leftover) return {};
   find(Finding::Kind::kTornTail, unused->first, unused->end,
-       fmt::format("{}: not blank: what a crash left unacknowledged, or damage",
+       fmt::format("{}: not blank: what a crash left, never proven durable, or damage",
                    header_.state == SlotState::kUsed
                        ? fmt::format("log {}: behind its last block", header_.log)
                        : std::string("a free slot")));
   return {};
+}
+
+// Whatever a page was to hold: the drive does not give it.
+void SegmentChecker::account_unreadable() {
+  VerifyTotals& totals = result_.totals;
+  for (auto page = unreadable_.begin(); page != unreadable_.end();) {
+    const std::uint32_t first = *page;
+    std::uint32_t end = first;
+    for (; page != unreadable_.end() && *page == end; ++page, ++end) {
+      const bool unused = end >= tail_ && end < tail_end_;
+      if (unused && totals.unused_bytes == 0) continue;  // accounted as unreadable already
+      (unused ? totals.unused_bytes : totals.bytes_checked) -= kPageBytes;
+      totals.unreadable_bytes += kPageBytes;
+    }
+    find(Finding::Kind::kUnreadable, first, end, "the drive does not give these bytes");
+  }
 }
 
 }  // namespace

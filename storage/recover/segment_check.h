@@ -1,9 +1,8 @@
 // Checks one slot, byte by byte. Every byte ends in one of three accounts:
-//   checked     something vouches for it (a checksum, or that it must be blank), and it was
-//   compared unused      behind the last block of an open segment, or in a free slot: nothing may
-//   be known of it but
-//               that it is no block of this segment
-//   unreadable  what says where things are is damaged
+//   checked     something vouches for it (a checksum, or that it must be blank): it was compared
+//   unused      behind the last block of an open segment, or in a free slot: nothing is known of it
+//               but that it is no block of this segment
+//   unreadable  the drive does not give it, or what says where things are is damaged
 #pragma once
 
 #include <limits>
@@ -42,7 +41,7 @@ struct SegmentCheck {
   bool whole = true;           // no block of it is damaged
 };
 
-// `slot` has superblock.segment_bytes. An error is the device's; damage is in the findings.
+// Damage is in the findings. An error: the slot is gone, or the drive gives nothing at all.
 [[nodiscard]] Result<SegmentCheck> verify_segment(VolumeDevice& device,
                                                   const Superblock& superblock, SlotIndex slot,
                                                   const SegmentContext& context,

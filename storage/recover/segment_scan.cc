@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "storage/recover/page_reads.h"
+
 namespace penstock {
 namespace {
 
 constexpr std::uint32_t kWindowPages = 2 * kBlockBytesMax / kPageBytes;
-constexpr std::uint32_t kReadPages = 1 * kMiB / kPageBytes;  // one read; more only for a longer
-                                                             // block
+// One read; more only for a longer block.
+constexpr std::uint32_t kReadPages = 1 * kMiB / kPageBytes;
 
 }  // namespace
 
@@ -37,9 +39,10 @@ Result<std::span<const std::byte>> SegmentScan::window(std::uint32_t position,
     const std::uint32_t to = std::min(wanted, window_begin_ + window_pages_);
     const std::span into(buffer_.get() + std::size_t{window_end_ - window_begin_} * kPageBytes,
                          std::size_t{to - window_end_} * kPageBytes);
-    auto read =
-        device_.read(SlotIndex(segment_.slot), std::uint64_t{window_end_} * kPageBytes, into);
-    if (!read) return std::unexpected(std::move(read.error()));
+    auto unreadable = read_pages(device_, SlotIndex(segment_.slot), window_end_, into);
+    if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+    unreadable_.erase(unreadable_.lower_bound(window_end_), unreadable_.lower_bound(to));
+    unreadable_.insert(unreadable->begin(), unreadable->end());
     bytes_read_ += into.size();
     window_end_ = to;
   }
@@ -56,14 +59,17 @@ Result<std::optional<SegmentScan::Found>> SegmentScan::here() {
   auto bytes = window(position_, 1);
   if (!bytes) return std::unexpected(std::move(bytes.error()));
   const auto header = load<BlockHeader>(*bytes);
-  if (header.magic == kBlockMagic && header.length <= kBlockBytesMax &&
-      header.length > bytes->size()) {
+  const bool sized = header.magic == kBlockMagic && header.length <= kBlockBytesMax;
+  if (sized && header.length > bytes->size()) {
     bytes = window(position_, header.length / kPageBytes);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
   }
-  const BlockPlace place{segment_.volume, LogNumber(segment_.log), Generation(segment_.generation),
-                         position_};
-  fault_ = check_block(*bytes, place);
+  const bool any = segment_.generation == 0;
+  const BlockPlace place{segment_.volume, LogNumber(any ? header.log : segment_.log),
+                         Generation(any ? header.generation : segment_.generation), position_};
+  fault_ = is_unreadable(sized ? std::max(header.length / kPageBytes, 1U) : 1)
+               ? BlockFault::kUnreadable
+               : check_block(*bytes, place);
   if (fault_ != BlockFault::kNone) return std::nullopt;
   return Found{position_, header, bytes->first(header.length)};
 }

@@ -6,12 +6,11 @@
 
 namespace penstock {
 
-[[nodiscard]] bool is_blank(std::span<const std::byte> bytes);
-
 struct UnusedSpace {
-  std::uint32_t first = 0;  // page that is not blank
-  std::uint32_t end = 0;    // behind the last page that is not; 0: all are blank
-  bool leftover = false;    // blocks of an earlier use of the slot are to be seen
+  std::uint32_t first = 0;                // page that is not blank
+  std::uint32_t end = 0;                  // behind the last page that is not; 0: all are blank
+  bool leftover = false;                  // blocks of an earlier use of the slot are to be seen
+  std::vector<std::uint32_t> unreadable;  // pages that the drive does not give
 };
 
 // Pages [from, to) of the slot that `header` is of, or would be.

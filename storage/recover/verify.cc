@@ -1,50 +1,64 @@
 #include "storage/recover/verify.h"
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <set>
 
 #include <fmt/format.h>
 
-#include "storage/recover/segment_scan.h"
+#include "storage/recover/head_check.h"
+#include "storage/recover/page_reads.h"
 
 namespace penstock {
 namespace {
 
 class VolumeVerifier {
  public:
-  explicit VolumeVerifier(Volume& volume) : volume_(volume), device_(volume.device()) {}
+  explicit VolumeVerifier(VolumeDevice& device) : device_(device) {}
 
   Result<VerifyReport> run();
 
  private:
-  Result<> check_superblock();
-  Result<> check_catalogue();
+  Result<> check_volume_head();
   Result<> sort_slot(SlotIndex slot);
-  Result<> check_log(LogNumber number, std::vector<SegmentHeader>& segments);
-  Result<BlockSequence> durable_end(const std::vector<SegmentHeader>& segments);
+  void check_length(SlotIndex slot);
+  Result<> check_log(LogNumber number, std::vector<KeptSegment>& segments);
+  Result<BlockSequence> durable_end(const std::vector<KeptSegment>& segments);
   void check_join(const SegmentCheck& before, const SegmentHeader& header, BlockSequence durable,
                   SegmentSequence oldest_kept, OffsetTrack& offsets);
   void check_names(const OffsetTrack& offsets);
-  void find_in_head(Finding::Kind kind, std::uint64_t offset, std::uint64_t bytes,
-                    std::string what) {
-    report_.findings.push_back({kind, kVolumeHead, offset, bytes, std::move(what)});
+  Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
+    auto unreadable = read_pages(device_, slot, number, page());
+    if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+    return unreadable->empty();
+  }
+  [[nodiscard]] std::span<std::byte> page() { return {page_.get(), kPageBytes}; }
+  void add(const SegmentCheck& checked) {
+    report_.total += checked.totals;
+    std::ranges::copy(checked.findings, std::back_inserter(report_.findings));
   }
 
-  Volume& volume_;
   VolumeDevice& device_;
+  PageBuffer page_ = allocate_pages(kPageBytes);
+  Superblock superblock_{};
+  Catalogue catalogue_;
   VerifyReport report_;
-  std::map<LogNumber, std::vector<SegmentHeader>> logs_;
+  std::map<LogNumber, std::vector<KeptSegment>> logs_;
   std::set<std::uint64_t> nameless_;
+  bool headers_lost_ = false;  // segments may be missing that are there
 };
 
 Result<VerifyReport> VolumeVerifier::run() {
-  if (auto done = check_superblock(); !done) return std::unexpected(std::move(done.error()));
-  if (auto done = check_catalogue(); !done) return std::unexpected(std::move(done.error()));
+  if (auto done = check_volume_head(); !done) return std::unexpected(std::move(done.error()));
+  if (superblock_.segment_bytes == 0) return std::move(report_);  // where slots are is not known
+  device_.set_segment_bytes(superblock_.segment_bytes);
   auto slots = device_.list_slots();
   if (!slots) return std::unexpected(std::move(slots.error()));
   report_.slots = slots->size();
   for (const SlotIndex slot : *slots) {
     if (auto done = sort_slot(slot); !done) return std::unexpected(std::move(done.error()));
+    check_length(slot);
   }
   for (auto& [number, segments] : logs_) {
     if (auto done = check_log(number, segments); !done) {
@@ -54,89 +68,75 @@ Result<VerifyReport> VolumeVerifier::run() {
   return std::move(report_);
 }
 
-Result<> VolumeVerifier::check_superblock() {
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  if (auto read = device_.read_head(0, page); !read) return read;
-  const auto superblock = decode_superblock(page);
-  if (!superblock) {
-    find_in_head(Finding::Kind::kCorruptSuperblock, 0, kPageBytes, superblock.error().what);
-  }
-  return {};
-}
-
-Result<> VolumeVerifier::check_catalogue() {
-  const PageBuffer buffer = allocate_pages(kCatalogueBytes);
-  const std::span copy(buffer.get(), kCatalogueBytes);
-  for (const std::uint64_t position : kCataloguePosition) {
-    if (auto read = device_.read_head(position, copy); !read) return read;
-    const auto catalogue = decode_catalogue(copy);
-    if (!catalogue) {
-      // The copies are written in turn: from the second revision on neither is blank.
-      const bool blank = catalogue.error().code == Errc::kNotFound;
-      if (blank && volume_.catalogue().revision < 2) continue;
-      find_in_head(Finding::Kind::kWrongCatalogue, position, kCatalogueBytes,
-                   catalogue.error().what + "; the other copy is used");
-      continue;
-    }
-    const std::size_t length = load<CatalogueHeader>(copy).length;
-    const std::size_t end = align_up<std::size_t>(length, kPageBytes);
-    if (std::ranges::any_of(copy.subspan(length, end - length),
-                            [](std::byte b) { return b != std::byte{0}; })) {
-      find_in_head(Finding::Kind::kWrongCatalogue, position + length, end - length,
-                   "catalogue: bytes behind its end are not zero");
-    }
-  }
+Result<> VolumeVerifier::check_volume_head() {
+  auto head = check_head(device_);
+  if (!head) return std::unexpected(std::move(head.error()));
+  report_.findings = std::move(head->findings);
+  catalogue_ = std::move(head->catalogue);
+  if (!head->superblock) head->superblock = superblock_by_slots(device_);
+  superblock_ = head->superblock.value_or(Superblock{});
   return {};
 }
 
 // Segments wait until their whole log is known; any other slot is checked at once.
 Result<> VolumeVerifier::sort_slot(SlotIndex slot) {
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  if (auto read = device_.read(slot, 0, page); !read) return read;
-  const auto header = decode_segment_header(page);
-  const bool free =
-      header ? header->state == SlotState::kFree : header.error().code == Errc::kNotFound;
-  if (header && !free && header->volume == volume_.superblock().volume &&
-      header->slot == slot.value && header->segment_bytes == volume_.superblock().segment_bytes) {
-    logs_[LogNumber(header->log)].push_back(*header);
+  auto readable = read_page(slot, 0);
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  const auto header = decode_segment_header(page());
+  const bool free = *readable && (header ? header->state == SlotState::kFree
+                                         : header.error().code == Errc::kNotFound);
+  const bool ours = header && belongs_to(*header, superblock_, slot);
+  if (ours && !free) {
+    KeptSegment segment{.header = *header};
+    auto footer_readable = read_page(slot, footer_page(superblock_.segment_bytes));
+    if (!footer_readable) return std::unexpected(std::move(footer_readable.error()));
+    const auto footer = decode_segment_footer(page());
+    segment.closed = footer && closes(*footer, *header);
+    if (segment.closed) segment.footer = *footer;
+    logs_[LogNumber(header->log)].push_back(segment);
     return {};
   }
   report_.free_slots += free ? 1U : 0U;
+  headers_lost_ |= !free;
   OffsetTrack none;
-  auto checked = verify_segment(device_, volume_.superblock(), slot, {}, none);
+  auto checked = verify_segment(device_, superblock_, slot, {}, none);
   if (!checked) return std::unexpected(std::move(checked.error()));
-  report_.total += checked->totals;
-  std::ranges::move(checked->findings, std::back_inserter(report_.findings));
+  add(*checked);
   return {};
 }
 
-Result<> VolumeVerifier::check_log(LogNumber number, std::vector<SegmentHeader>& segments) {
-  std::ranges::sort(segments, {}, &SegmentHeader::sequence);
+void VolumeVerifier::check_length(SlotIndex slot) {
+  const auto extra = device_.extra_bytes(slot);
+  if (!extra || *extra == 0) return;
+  report_.findings.push_back({Finding::Kind::kUnusedNotBlank, slot, superblock_.segment_bytes,
+                              *extra, "the slot's file is longer than a segment"});
+}
+
+Result<> VolumeVerifier::check_log(LogNumber number, std::vector<KeptSegment>& segments) {
+  std::ranges::sort(segments, {}, [](const KeptSegment& s) { return s.header.sequence; });
   auto durable = durable_end(segments);
   if (!durable) return std::unexpected(std::move(durable.error()));
-  std::vector<BlockSequence> ends(segments.size());
+  const std::vector<BlockSequence> ends = ends_of(segments);
   SegmentSequence oldest_kept(0);
-  BlockSequence end(std::numeric_limits<std::uint64_t>::max());
-  for (std::size_t i = segments.size(); i-- > 0;) {
-    ends[i] = end;
-    end = std::min(end, BlockSequence(segments[i].base_sequence));
-    oldest_kept = std::max(oldest_kept, SegmentSequence(segments[i].oldest_sequence));
+  for (const KeptSegment& segment : segments) {
+    oldest_kept = std::max(oldest_kept, SegmentSequence(segment.header.oldest_sequence));
   }
   OffsetTrack offsets;
   std::optional<SegmentCheck> before;
   for (std::size_t i = 0; i < segments.size(); ++i) {
-    const SegmentHeader& header = segments[i];
-    const SegmentContext context{i + 1 == segments.size(), ends[i], *durable};
-    const bool is_void = header.base_sequence >= ends[i].value;
+    const SegmentHeader& header = segments[i].header;
+    SegmentContext context{i + 1 == segments.size(), ends[i], *durable};
+    // Behind the end of the log there are only writes that a crash left.
+    const bool cut = before && before->next.value < header.base_sequence &&
+                     before->next >= *durable && header.sequence > oldest_kept.value &&
+                     !headers_lost_;
+    if (cut) context.end = BlockSequence(header.base_sequence);
+    const bool is_void = header.base_sequence >= context.end.value;
     if (before && !is_void) check_join(*before, header, *durable, oldest_kept, offsets);
-    auto checked =
-        verify_segment(device_, volume_.superblock(), SlotIndex(header.slot), context, offsets);
+    auto checked = verify_segment(device_, superblock_, SlotIndex(header.slot), context, offsets);
     if (!checked) return std::unexpected(std::move(checked.error()));
-    report_.total += checked->totals;
+    add(*checked);
     report_.logs[number] += checked->totals;
-    std::ranges::move(checked->findings, std::back_inserter(report_.findings));
     if (!is_void) before = std::move(*checked);
   }
   check_names(offsets);
@@ -145,20 +145,11 @@ Result<> VolumeVerifier::check_log(LogNumber number, std::vector<SegmentHeader>&
 
 // Blocks before this one were durable: a footer vouches for its segment and all before it, and
 // behind the newest footer each block says what was durable when it was sealed.
-Result<BlockSequence> VolumeVerifier::durable_end(const std::vector<SegmentHeader>& segments) {
+Result<BlockSequence> VolumeVerifier::durable_end(const std::vector<KeptSegment>& segments) {
   BlockSequence durable(0);
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  for (std::size_t i = segments.size(); i-- > 0;) {
-    const SegmentHeader& header = segments[i];
-    auto read = device_.read(SlotIndex(header.slot), header.segment_bytes - kPageBytes, page);
-    if (!read) return std::unexpected(std::move(read.error()));
-    const auto footer = decode_segment_footer(page);
-    if (footer && closes(*footer, header)) {
-      return std::max(durable, BlockSequence(footer->base_sequence + footer->block_count));
-    }
-    SegmentScan scan(device_, header,
-                     static_cast<std::uint32_t>(header.segment_bytes / kPageBytes) - 1);
+  for (const KeptSegment& segment : std::views::reverse(segments)) {
+    if (segment.closed) return std::max(durable, behind(segment.footer));
+    SegmentScan scan(device_, segment.header, footer_page(segment.header.segment_bytes));
     for (std::uint32_t from = 1;;) {
       auto found = scan.search(from);
       if (!found) return std::unexpected(std::move(found.error()));
@@ -195,12 +186,12 @@ void VolumeVerifier::check_join(const SegmentCheck& before, const SegmentHeader&
 
 void VolumeVerifier::check_names(const OffsetTrack& offsets) {
   for (const auto& [stream, next] : offsets.streams()) {
-    const bool named = std::ranges::any_of(
-        volume_.catalogue().streams,
-        [&](const std::string& name) { return stream_id(name).value == stream; });
+    const bool named = std::ranges::any_of(catalogue_.streams, [&](const std::string& name) {
+      return stream_id(name).value == stream;
+    });
     if (named || !nameless_.insert(stream).second) continue;
-    find_in_head(Finding::Kind::kWrongCatalogue, kCataloguePosition[0], 0,
-                 fmt::format("catalogue: stream {:016x} has no name", stream));
+    report_.findings.push_back({Finding::Kind::kWrongCatalogue, kVolumeHead, kCataloguePosition[0],
+                                0, fmt::format("catalogue: stream {:016x} has no name", stream)});
   }
 }
 
@@ -219,6 +210,6 @@ VerifyTotals& VerifyTotals::operator+=(const VerifyTotals& other) {
   return *this;
 }
 
-Result<VerifyReport> verify_volume(Volume& volume) { return VolumeVerifier(volume).run(); }
+Result<VerifyReport> verify_volume(VolumeDevice& device) { return VolumeVerifier(device).run(); }
 
 }  // namespace penstock

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -37,6 +38,7 @@ class DirectoryDevice final : public VolumeDevice {
   Result<> remove_slot(SlotIndex slot) override;
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override;
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override;
+  Result<std::uint64_t> extra_bytes(SlotIndex slot) override;
   Result<> sync(SlotIndex slot) override;
   Result<SlotFile> open_slot(SlotIndex slot) override;
   void close_slot(const SlotFile& file) override { ::close(file.fd); }
@@ -60,7 +62,9 @@ class DirectoryDevice final : public VolumeDevice {
 };
 
 Result<> DirectoryDevice::lock() {
-  auto file = File::open(path_ + "/lock", O_RDWR | O_CREAT, 0644);
+  // Who only reads makes none: without it nobody has ever written here.
+  auto file = File::open(path_ + "/lock", flags_ == O_RDONLY ? O_RDONLY : O_RDWR | O_CREAT, 0644);
+  if (!file && file.error().code == Errc::kNotFound && flags_ == O_RDONLY) return {};
   if (!file) return std::unexpected(std::move(file.error()));
   if (flock(file->fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno(errno, "lock the volume " + path_);
@@ -71,6 +75,7 @@ Result<> DirectoryDevice::lock() {
                     path_));
   }
   lock_ = std::move(*file);
+  if (flags_ == O_RDONLY) return {};
   // What a crash left of slots in the making.
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
@@ -172,6 +177,13 @@ Result<> DirectoryDevice::write(SlotIndex slot, std::uint64_t offset,
                                 std::span<const std::byte> from) {
   if (auto opened = open_recent(slot); !opened) return opened;
   return recent_.write(offset, from, slot_path(slot));
+}
+
+Result<std::uint64_t> DirectoryDevice::extra_bytes(SlotIndex slot) {
+  struct stat st{};
+  if (stat(slot_path(slot).c_str(), &st) != 0) return fail_errno(errno, "stat " + slot_path(slot));
+  const auto bytes = static_cast<std::uint64_t>(st.st_size);
+  return S_ISREG(st.st_mode) && bytes > segment_bytes_ ? bytes - segment_bytes_ : 0;
 }
 
 Result<> DirectoryDevice::sync(SlotIndex slot) {

@@ -22,8 +22,8 @@ constexpr std::size_t kZeroBytes = 1 * kMiB;
 
 class RawDevice final : public VolumeDevice {
  public:
-  RawDevice(std::string path, File file, std::uint64_t bytes)
-      : path_(std::move(path)), file_(std::move(file)), bytes_(bytes) {}
+  RawDevice(std::string path, int flags, File file, std::uint64_t bytes)
+      : path_(std::move(path)), flags_(flags), file_(std::move(file)), bytes_(bytes) {}
 
   const std::string& name() const override { return path_; }
   Result<> lock() override;
@@ -57,6 +57,7 @@ class RawDevice final : public VolumeDevice {
   }
 
   std::string path_;
+  int flags_;  // O_RDONLY or O_RDWR
   File file_;
   File lock_;
   std::uint64_t bytes_;
@@ -66,7 +67,7 @@ class RawDevice final : public VolumeDevice {
 
 Result<> RawDevice::lock() {
   // O_EXCL on a block device: refused while it is mounted or otherwise claimed.
-  auto file = File::open(path_, O_RDWR | O_EXCL);
+  auto file = File::open(path_, flags_ | O_EXCL);
   if (!file && file.error().code == Errc::kBusy) {
     return fail(Errc::kBusy, fmt::format("volume {}: the device is mounted or in use", path_));
   }
@@ -150,7 +151,7 @@ Result<std::unique_ptr<VolumeDevice>> open_raw_device(const std::string& path,
                 fmt::format("volume {}: sectors of {} bytes; at most {} are possible", path, sector,
                             kPageBytes));
   }
-  return std::make_unique<RawDevice>(path, std::move(*file), bytes);
+  return std::make_unique<RawDevice>(path, flags, std::move(*file), bytes);
 }
 
 }  // namespace penstock

@@ -60,6 +60,9 @@ class VolumeDevice {
   [[nodiscard]] virtual Result<> write(SlotIndex slot, std::uint64_t offset,
                                        std::span<const std::byte> from) = 0;
 
+  // Bytes that the slot has behind its segment: somebody else put them there.
+  [[nodiscard]] virtual Result<std::uint64_t> extra_bytes(SlotIndex /*slot*/) { return 0; }
+
   // Makes durable what was written to the slot, also by a process that is gone: its last writes may
   // lie in the drive's cache, readable and lost with the next power cut. Only for who holds the
   // lock; does nothing for others.

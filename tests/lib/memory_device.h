@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,7 +18,8 @@ namespace penstock {
 // The bytes outlive the devices that show them: several processes look at one drive.
 struct MemoryDrive {
   std::vector<std::byte> head = std::vector<std::byte>(kVolumeHeadBytes);
-  std::map<std::uint32_t, std::vector<std::byte>> slots;
+  std::map<std::uint32_t, std::vector<std::byte>> slots;        // shorter: the slot's file is
+  std::set<std::pair<std::uint32_t, std::uint32_t>> bad_pages;  // of a slot: reading them fails
 };
 
 class MemoryDevice final : public VolumeDevice {
@@ -27,6 +29,7 @@ class MemoryDevice final : public VolumeDevice {
   const std::string& name() const override { return name_; }
   Result<> lock() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
+    if (failing) return fail(Errc::kIoError, "the drive fails");
     std::memcpy(into.data(), drive_.head.data() + offset, into.size());
     return {};
   }
@@ -51,8 +54,14 @@ class MemoryDevice final : public VolumeDevice {
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override {
     const auto found = drive_.slots.find(slot.value);
     if (found == drive_.slots.end()) return fail(Errc::kNotFound, "no such slot");
-    EXPECT_LE(offset + into.size(), found->second.size());
     if (failing) return fail(Errc::kIoError, "the drive fails");
+    if (offset + into.size() > found->second.size()) return fail(Errc::kCorrupt, "it ends there");
+    const auto first = static_cast<std::uint32_t>(offset / kPageBytes);
+    const auto end = static_cast<std::uint32_t>((offset + into.size()) / kPageBytes);
+    const auto bad = drive_.bad_pages.lower_bound({slot.value, first});
+    if (bad != drive_.bad_pages.end() && *bad < std::pair{slot.value, end}) {
+      return fail(Errc::kIoError, "a bad page");
+    }
     bytes_read += into.size();
     std::memcpy(into.data(), found->second.data() + offset, into.size());
     return {};
@@ -68,7 +77,7 @@ class MemoryDevice final : public VolumeDevice {
   Result<DeviceSpace> space() override { return DeviceSpace{1ULL << 40U, 1ULL << 40U}; }
 
   std::uint64_t bytes_read = 0;
-  bool failing = false;  // reads of slots
+  bool failing = false;  // all reads
 
  private:
   MemoryDrive& drive_;

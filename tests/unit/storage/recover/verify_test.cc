@@ -12,7 +12,7 @@ class VerifyTest : public testing::Test {
 
   // Whatever is found, every byte of every slot is in exactly one account.
   VerifyReport verify() {
-    VerifyReport report = verify_volume(volume_).value();
+    VerifyReport report = verify_volume(volume_.device()).value();
     EXPECT_EQ(report.slots, drive_.slots.size());
     EXPECT_EQ(
         report.total.bytes_checked + report.total.unused_bytes + report.total.unreadable_bytes,
@@ -257,7 +257,7 @@ TEST(VerifyVolume, WhatALogWritesHasNoFindings) {
     fixture.drain(round % 2 == 0);
     Volume volume =
         Volume::open(open_volume_device(folder.path(), DeviceAccess::kReadOnly).value()).value();
-    const VerifyReport report = verify_volume(volume).value();
+    const VerifyReport report = verify_volume(volume.device()).value();
     for (const Finding& finding : report.findings) {
       ADD_FAILURE() << "round " << round << ": " << finding.what;
     }

@@ -1,0 +1,44 @@
+// What makes a slot's pages a segment of a log, and how the segments of a log share its blocks: the
+// same for recovery, verify and readers.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "storage/format/volume.h"
+#include "storage/log/keeper.h"
+
+namespace penstock {
+
+// Whether the header was made for this slot of this volume.
+[[nodiscard]] bool belongs_to(const SegmentHeader& header, const Superblock& superblock,
+                              SlotIndex slot);
+// Whether the footer closes this very segment. Any other is a leftover.
+[[nodiscard]] bool closes(const SegmentFooter& footer, const SegmentHeader& header);
+
+// The block behind the last one of a closed segment.
+[[nodiscard]] inline BlockSequence behind(const SegmentFooter& footer) {
+  return BlockSequence(footer.base_sequence + footer.block_count);
+}
+
+// The log's blocks in each of its segments (oldest first) come before this one: those that a later
+// segment has again, because a write failed here, are void.
+[[nodiscard]] std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments);
+
+// The index of a closed segment, with the bytes that it was read from: all up to the footer.
+struct IndexRead {
+  PageBuffer buffer;
+  std::span<const std::byte> bytes;
+  std::vector<std::uint32_t> unreadable;  // pages that the drive does not give
+  Result<SegmentIndex> index;
+};
+[[nodiscard]] Result<IndexRead> read_index(VolumeDevice& device, SlotIndex slot,
+                                           const SegmentFooter& footer);
+
+// Whether index bytes that fail their checksum are what a power cut leaves of the one write of
+// index and footer: sectors that it wrote beside others that it did not reach at all. `blocks`: of
+// the segment, all whole: what the index has to say of them.
+[[nodiscard]] bool is_unfinished(std::span<const std::byte> bytes, const SegmentFooter& footer,
+                                 std::span<const IndexEntry> blocks);
+
+}  // namespace penstock

@@ -1,0 +1,53 @@
+#include "storage/recover/rebuilt_index.h"
+
+#include <algorithm>
+
+namespace penstock {
+
+void RebuiltIndex::add(const SegmentScan::Found& found) {
+  const BlockHeader& header = found.header;
+  const auto number = static_cast<std::uint32_t>(index_.blocks.size());
+  index_.blocks.push_back({found.position, header.length / kPageBytes, header.message_count,
+                           header.crc, header.first_received_ns, header.last_received_ns});
+  BlockReader block(found.bytes);
+  for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
+    add_run(RunReader(bytes), number);
+  }
+}
+
+void RebuiltIndex::add_run(RunReader run, std::uint32_t block) {
+  std::uint64_t payload = 0;
+  while (const auto message = run.next()) payload += message->payload.size();
+  payload_bytes_ += payload;
+  for (std::size_t i = 0; i < run.header().capture_count; ++i) {
+    const Capture capture = run.capture(i);
+    const auto [at, fresh] = place_of_stream_.try_emplace(capture.stream, index_.partitions.size());
+    if (fresh) {
+      index_.partitions.push_back({.stream = capture.stream,
+                                   .first_offset = capture.base_offset,
+                                   .next_offset = 0,
+                                   .payload_bytes = 0,
+                                   .first_block = block,
+                                   .last_block = block});
+    }
+    PartitionEntry& partition = index_.partitions[at->second];
+    partition.next_offset = capture.base_offset + run.header().message_count;
+    partition.payload_bytes += payload;
+    partition.last_block = block;
+  }
+}
+
+void GivenAway::add(const SegmentScan::Found& found) {
+  next_sequence = std::max(next_sequence, found.header.sequence + 1);
+  BlockReader block(found.bytes);
+  for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
+    const RunReader run(bytes);
+    for (std::size_t i = 0; i < run.header().capture_count; ++i) {
+      const Capture capture = run.capture(i);
+      std::uint64_t& next = next_offsets[capture.stream];
+      next = std::max(next, capture.base_offset + run.header().message_count);
+    }
+  }
+}
+
+}  // namespace penstock

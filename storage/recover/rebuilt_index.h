@@ -1,0 +1,37 @@
+// What blocks say where no index does.
+#pragma once
+
+#include <map>
+
+#include "storage/recover/segment_scan.h"
+
+namespace penstock {
+
+// The index of a segment that is not closed, as its blocks are read one after the other.
+class RebuiltIndex {
+ public:
+  void add(const SegmentScan::Found& found);
+
+  // Its partitions are only those that the segment holds.
+  [[nodiscard]] const SegmentIndex& index() const { return index_; }
+  [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
+
+ private:
+  void add_run(RunReader run, std::uint32_t block);
+
+  SegmentIndex index_;
+  std::map<std::uint64_t, std::size_t> place_of_stream_;
+  std::uint64_t payload_bytes_ = 0;  // of each message once
+};
+
+// What blocks in slots without a readable header were given: their log goes on behind it.
+struct GivenAway {
+  std::uint64_t next_sequence = 0;
+  std::map<std::uint64_t, std::uint64_t> next_offsets;  // by stream
+  std::uint64_t slots = 0;                              // that hold such blocks
+  bool doubtful = false;                                // a slot says nothing of what it held
+
+  void add(const SegmentScan::Found& found);
+};
+
+}  // namespace penstock
