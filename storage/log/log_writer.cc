@@ -124,7 +124,7 @@ void LogWriter::complete(const IoCompletion& completion) {
   const bool flush = completion.token == kFlushToken;
   std::int32_t expected = 0;
   if (completion.token == kCloseToken) {
-    expected = static_cast<std::int32_t>(options_.segment_bytes - retiring_->close_offset());
+    expected = static_cast<std::int32_t>(close_part_.size());
   } else if (!flush) {
     expected = static_cast<std::int32_t>(op(completion.token).bytes.size());
   }
@@ -136,6 +136,8 @@ void LogWriter::complete(const IoCompletion& completion) {
   }
   if (completion.token == kCloseToken) {
     closing_ = false;
+    index_durable_ = good && !index_durable_;
+    if (index_durable_) return;
     // Without a footer the segment is read block by block: nothing is lost.
     finish_retiring(good ? SegmentEvent::Kind::kClosed : SegmentEvent::Kind::kPoisoned);
     return;
@@ -260,12 +262,17 @@ bool LogWriter::retire_current() {
   return true;
 }
 
-// The footer vouches for all blocks, so it is written only when they are durable.
+// The footer vouches for all blocks and for the index, so it is written only when they are durable.
 void LogWriter::close_retiring() {
   if (retiring_ == nullptr || closing_ || watermarks_.durable < retiring_end_) return;
-  const auto bytes = retiring_->close(retiring_crc_, clock_.unix_now());
-  closing_ =
-      ring_.queue_write(kCloseToken, retiring_->file(), retiring_->close_offset(), bytes, true);
+  std::uint64_t offset = retiring_->close_offset();
+  if (index_durable_) {
+    offset += close_part_.size();
+    close_part_ = retiring_->footer_page();
+  } else {
+    close_part_ = retiring_->close(retiring_crc_, clock_.unix_now());
+  }
+  closing_ = ring_.queue_write(kCloseToken, retiring_->file(), offset, close_part_, true);
 }
 
 void LogWriter::finish_retiring(SegmentEvent::Kind kind) {

@@ -196,7 +196,9 @@ class LogWriter {
   SegmentWriter* retiring_ = nullptr;
   BlockSequence retiring_end_{0};   // durable up to here: retiring_ can be closed
   std::uint32_t retiring_crc_ = 0;  // of its last block
-  bool closing_ = false;            // its index and footer are being written
+  bool closing_ = false;            // its index or footer is being written
+  bool index_durable_ = false;      // the footer is next
+  std::span<const std::byte> close_part_;
   SegmentSequence next_segment_{1};
 
   // durable_op_ <= written_op_ <= submitted_op_ <= end_op_

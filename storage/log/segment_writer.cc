@@ -156,7 +156,7 @@ std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNano
   }
   if (messages_ == 0) footer_.first_received_ns = footer_.last_received_ns = 0;
   encode_segment_footer(buffer.last(kPageBytes), footer_);
-  return buffer;
+  return buffer.first(buffer.size() - kPageBytes);
 }
 
 }  // namespace penstock

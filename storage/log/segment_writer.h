@@ -39,9 +39,12 @@ class SegmentWriter {
   // No block follows. Lays out the index, while the partitions are still as this segment leaves
   // them.
   void end();
-  // After end(): everything behind the last block, index, zeros and footer. Written at
-  // close_offset().
+  // After end(): index and zeros, to be written at close_offset(). When they are durable
+  // footer_page() follows behind them.
   [[nodiscard]] std::span<const std::byte> close(std::uint32_t last_crc, UnixNanos now);
+  [[nodiscard]] std::span<const std::byte> footer_page() const {
+    return {close_buffer_.get() + (segment_bytes_ - close_offset() - kPageBytes), kPageBytes};
+  }
   [[nodiscard]] std::uint64_t close_offset() const { return std::uint64_t{position_} * kPageBytes; }
   [[nodiscard]] const SegmentFooter& footer() const { return footer_; }
 

@@ -1,6 +1,7 @@
 #include "storage/ring/sim_drive.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -10,17 +11,43 @@
 #include "base/crc32c.h"
 
 namespace penstock {
+namespace {
+
+std::int32_t errno_of(SimFault fault) {
+  switch (fault) {
+    case SimFault::kNoSpace: return ENOSPC;
+    case SimFault::kInterrupted: return EINTR;
+    case SimFault::kTryAgain: return EAGAIN;
+    case SimFault::kError:
+    case SimFault::kShortWrite:
+    case SimFault::kPowerCut: return EIO;
+  }
+  CHECK(false);
+}
+
+}  // namespace
 
 SimDrive::SimDrive(std::uint64_t seed, Clock& clock, const SimDriveOptions& options)
     : rng_(seed), clock_(clock), options_(options) {}
 
-void SimDrive::fail_in(std::uint64_t operations, SimFault fault) {
-  planned_[counters_.operations + operations] = fault;
+void SimDrive::fail_in(std::uint64_t operations, SimFault fault, bool for_ever) {
+  const std::uint64_t number = counters_.operations + operations;
+  planned_[number] = fault;
+  if (for_ever) failing_from_ = {number, fault};
 }
 
 void SimDrive::heal() {
   options_.rates = {};
   planned_.clear();
+  failing_from_.reset();
+}
+
+SimDrive SimDrive::fork(std::uint64_t seed) const {
+  SimDrive other = *this;
+  other.rng_ = Rng(seed);
+  other.watcher_ = nullptr;
+  other.heal();
+  return other;
 }
 
 void SimDrive::trace(std::uint64_t value) {
@@ -30,12 +57,17 @@ void SimDrive::trace(std::uint64_t value) {
 
 std::optional<SimFault> SimDrive::next_fault(bool flush) {
   const SimFaultRates& rates = options_.rates;
-  const auto planned = planned_.find(counters_.operations++);
+  const std::uint64_t number = counters_.operations++;
+  const auto planned = planned_.find(number);
   std::optional<SimFault> fault;
   if (planned != planned_.end()) {
     fault = planned->second;
+  } else if (failing_from_ && number >= failing_from_->first) {
+    fault = failing_from_->second;
   } else if (rng_.chance(flush ? rates.flush_error : rates.write_error)) {
-    fault = SimFault::kError;
+    constexpr std::array kErrors{SimFault::kError, SimFault::kNoSpace, SimFault::kInterrupted,
+                                 SimFault::kTryAgain};
+    fault = kErrors[rng_.below(kErrors.size())];
   } else if (!flush && rng_.chance(rates.short_write)) {
     fault = SimFault::kShortWrite;
   }
@@ -107,12 +139,14 @@ Result<> SimDrive::create(int file, std::uint64_t bytes) {
   if (next_fault(false)) return fail(Errc::kIoError, "simulated drive: creation failed");
   files_[file].stable.resize(bytes);
   trace(static_cast<std::uint64_t>(file));
+  boundary();
   return {};
 }
 
 Result<> SimDrive::remove(int file) {
   if (!powered_) return fail(Errc::kIoError, "simulated drive: no power");
   if (files_.erase(file) == 0) return fail(Errc::kNotFound, fmt::format("file {}", file));
+  boundary();
   return {};
 }
 
@@ -128,10 +162,14 @@ std::uint64_t SimDrive::free_bytes() const {
   return options_.capacity_bytes - std::min(options_.capacity_bytes, used);
 }
 
-Result<> SimDrive::read(int file, std::uint64_t offset, std::span<std::byte> into) const {
+Result<> SimDrive::read(int file, std::uint64_t offset, std::span<std::byte> into) {
   if (!powered_) return fail(Errc::kIoError, "simulated drive: no power");
   const auto found = files_.find(file);
   if (found == files_.end()) return fail(Errc::kNotFound, fmt::format("file {}", file));
+  if (rng_.chance(options_.rates.read_error)) {
+    ++counters_.faults;
+    return fail(Errc::kIoError, fmt::format("read file {} at {}", file, offset));
+  }
   const auto& bytes = found->second.cached.empty() ? found->second.stable : found->second.cached;
   if (offset + into.size() > bytes.size()) {
     return fail(Errc::kCorrupt, fmt::format("read file {} at {}: it ends there", file, offset));
@@ -147,6 +185,7 @@ Result<> SimDrive::write(int file, std::uint64_t offset, std::span<const std::by
   const auto fault = next_fault(false);
   write_sectors(found->second, offset, from, fault ? draw_landing() : Landing::kAll, true);
   trace(crc32c(from));
+  boundary();
   if (fault) return fail(Errc::kIoError, fmt::format("write file {} at {}", file, offset));
   return {};
 }
@@ -160,6 +199,7 @@ Result<> SimDrive::sync(int file) {
   }
   for (const Dirty& dirty : flushed.dirty) settle(flushed, dirty, Landing::kAll);
   flushed.dirty.clear();
+  boundary();
   return {};
 }
 
@@ -182,6 +222,7 @@ void SimDrive::start(const Operation& operation) {
   };
   trace(operation.token ^ operation.offset ^ static_cast<std::uint64_t>(flight.due_ns));
   flights_.push_back(std::move(flight));
+  boundary();
 }
 
 std::size_t SimDrive::finish(unsigned ring, std::span<IoCompletion> completions) {
@@ -197,6 +238,7 @@ std::size_t SimDrive::finish(unsigned ring, std::span<IoCompletion> completions)
     if (next == flights_.end()) break;
     completions[count++] = {next->operation.token, complete(*next)};
     flights_.erase(next);
+    boundary();
   }
   return count;
 }
@@ -227,12 +269,12 @@ std::int32_t SimDrive::complete_write(Flight& flight) {
   trace(crc32c(flight.copy));
   File& file = files_.at(write.file);
   const Dirty dirty{completions_, write.offset, write.bytes.size()};
-  if (flight.fault == SimFault::kError) {
+  if (flight.fault && flight.fault != SimFault::kShortWrite) {
     write_sectors(file, write.offset, write.bytes, draw_landing(), false);
     file.dirty.push_back(dirty);
-    return -EIO;
+    return -errno_of(*flight.fault);
   }
-  if (flight.fault == SimFault::kShortWrite) {
+  if (flight.fault) {
     const std::size_t sectors = rng_.below(write.bytes.size() / kSectorBytes);
     const auto part = write.bytes.first(sectors * kSectorBytes);
     write_sectors(file, write.offset, part, Landing::kAll, false);
@@ -248,7 +290,7 @@ std::int32_t SimDrive::complete_flush(Flight& flight) {
   File& file = files_.at(flight.operation.file);
   if (flight.fault) {
     lose_dirty(file);
-    return -EIO;
+    return -errno_of(*flight.fault);
   }
   for (const Dirty& dirty : file.dirty) {
     if (dirty.number < flight.covers) settle(file, dirty, Landing::kAll);

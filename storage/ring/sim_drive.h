@@ -16,8 +16,10 @@
 // The same seed and the same calls give the same bytes and the same trace().
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,6 +37,7 @@ struct SimFaultRates {
   std::uint32_t no_space = 0;        // of file creations
   std::uint32_t slow = 0;            // operations that take up to slow_ns_max
   std::uint32_t partial_submit = 0;  // submissions of which the kernel takes only a part
+  std::uint32_t read_error = 0;      // of blocking reads
 };
 
 struct SimDriveOptions {
@@ -45,9 +48,12 @@ struct SimDriveOptions {
 };
 
 enum class SimFault : std::uint8_t {
-  kError,       // EIO
-  kShortWrite,  // of a write; a flush fails
-  kPowerCut,    // nothing completes any more until crash()
+  kError,        // EIO
+  kNoSpace,      // ENOSPC
+  kInterrupted,  // EINTR
+  kTryAgain,     // EAGAIN
+  kShortWrite,   // of a write; a flush fails
+  kPowerCut,     // nothing completes any more until crash()
 };
 
 struct SimDriveCounters {
@@ -67,8 +73,10 @@ class SimDrive {
 
   // Nothing goes wrong from now on.
   void heal();
-  // The write or flush that is `operations` after the next one goes wrong like this.
-  void fail_in(std::uint64_t operations, SimFault fault);
+  void set_read_errors(std::uint32_t per_million) { options_.rates.read_error = per_million; }
+  // The write or flush that is `operations` after the next one goes wrong like this, or with
+  // `for_ever` it and all that follow until heal().
+  void fail_in(std::uint64_t operations, SimFault fault, bool for_ever = false);
   [[nodiscard]] bool has_power() const { return powered_; }
 
   // What a blocking caller does. A write is stable on return; a failed one may have reached any
@@ -77,7 +85,7 @@ class SimDrive {
   [[nodiscard]] Result<> remove(int file);
   [[nodiscard]] bool exists(int file) const { return files_.contains(file); }
   [[nodiscard]] std::vector<int> files() const;
-  [[nodiscard]] Result<> read(int file, std::uint64_t offset, std::span<std::byte> into) const;
+  [[nodiscard]] Result<> read(int file, std::uint64_t offset, std::span<std::byte> into);
   [[nodiscard]] Result<> write(int file, std::uint64_t offset, std::span<const std::byte> from);
   [[nodiscard]] Result<> sync(int file);
   [[nodiscard]] std::uint64_t free_bytes() const;
@@ -104,6 +112,14 @@ class SimDrive {
   // The power was cut and is back: only what is stable exists.
   void crash();
 
+  // The same drive in a world of its own, where `seed` decides what becomes of writes that are not
+  // stable.
+  [[nodiscard]] SimDrive fork(std::uint64_t seed) const;
+  // Called at each boundary: when an operation was started, and when one has had its effect.
+  void watch(std::function<void()> watcher) { watcher_ = std::move(watcher); }
+  // A file's stable bytes, to be damaged.
+  [[nodiscard]] std::span<std::byte> stable_bytes(int file) { return files_.at(file).stable; }
+
   [[nodiscard]] const SimDriveCounters& counters() const { return counters_; }
   // A hash of all that happened so far.
   [[nodiscard]] std::uint64_t trace() const { return trace_; }
@@ -129,6 +145,9 @@ class SimDrive {
   enum class Landing : std::uint8_t { kAll, kSome, kNone };
 
   std::optional<SimFault> next_fault(bool flush);
+  void boundary() const {
+    if (watcher_) watcher_();
+  }
   [[nodiscard]] Landing draw_landing();
   [[nodiscard]] std::vector<bool> draw_sectors(std::uint64_t bytes, Landing landing);
   static void make_cache(File& file);
@@ -147,6 +166,8 @@ class SimDrive {
   std::map<int, File> files_;
   std::vector<Flight> flights_;  // in the order in which they were started
   std::map<std::uint64_t, SimFault> planned_;
+  std::optional<std::pair<std::uint64_t, SimFault>> failing_from_;
+  std::function<void()> watcher_;
   std::uint64_t completions_ = 0;
   unsigned rings_ = 0;
   bool powered_ = true;

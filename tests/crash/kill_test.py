@@ -1,138 +1,100 @@
-"""kill -9 in full load, again and again: what the ledger called stored when the node died is there
-after it, in order, once, byte for byte."""
+"""kill -9 in full load, while starting and while draining, again and again: what the books called
+stored is there afterwards, once, in order, byte for byte, and nothing else is."""
 
 import os
+import pathlib
 import random
-import subprocess
+import shutil
 import time
 import unittest
 
-from tests.lib.harness import BUILD, Host, Node, wait_until
+from tests.lib.harness import Host, Node, figure, run, wait_until
+from tests.lib.lives import Lives, config
 
-ROUNDS = int(os.environ.get("PENSTOCK_KILLS", "100"))
-LINE_BYTES = 1000
-FILLER = " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;"
-TAIL = "".join(FILLER[i % len(FILLER)] for i in range(16, LINE_BYTES)).encode()
-
-CONFIG = """
-[node]
-name = "{name}"
-runtime_dir = "{runtime}"
-[dpdk]
-hugepages = "never"
-memory = "48MiB"
-[[port]]
-name = "mem0"
-device = "net_memif0,role=server,socket={folder}/memif.sock,socket-abstract=no"
-addresses = ["10.78.0.1/24"]
-buffers = 4096
-[[shard]]
-[[volume]]
-name = "main"
-path = "{folder}/volume"
-segment_bytes = "8MiB"
-memory = "8MiB"
-durability = "DURABILITY"
-retention.max_bytes = "48MiB"
-[[door]]
-name = "lines"
-kind = "line"
-listen = ["*:5140"]
-"""
-
-
-class Crash:
-    """One volume through many lives of its node, a generator for each."""
-
-    def __init__(self, host, durability, seed):
-        self.host = host
-        self.random = random.Random(seed)
-        self.node = Node(host, CONFIG.replace("DURABILITY", durability))
-        self.next_offset = 0  # of the stream, when the life that runs began
-        self.checked = 0
-        self.blast = None
-        self.blasts = 0
-
-    def start_blast(self):
-        self.blasts += 1
-        self.blast = self.host.start(
-            BUILD / "penstock-blast", "--device",
-            f"net_memif1,role=client,socket={self.node.folder}/memif.sock,socket-abstract=no",
-            "--to", "10.78.0.1:5140", "--size", LINE_BYTES, "--seconds", "3600",
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def end_blast(self):
-        self.blast.kill()
-        self.blast.wait()
-
-    def live(self):
-        """Starts, takes load for a random while, dies. Returns what its books called stored."""
-        self.node.start()
-        self.start_blast()
-        wait_until(lambda: self.node.total("stored") > 0, "load", process=self.node.process)
-        time.sleep(self.random.uniform(0, 0.15))  # the moment of death is what is random here
-        self.node.kill()
-        self.end_blast()
-        ledger = self.node.ledger()
-        assert not ledger["ended"] and ledger["balanced"], ledger
-        return ledger["total"]["stored"]["messages"]
-
-    def check(self, stored):
-        """The stream's offsets go on without a hole; at least `stored` came in this life."""
-        out = subprocess.run(
-            [BUILD / "penstock", "read", "--config", self.node.config, "--stream", "all",
-             "-f", "%o %s\n"], capture_output=True, timeout=60, check=False)
-        assert out.returncode == 0, out.stderr[-2000:]
-        offset = None
-        number, regressions = -1, 0
-        for line in out.stdout.splitlines():
-            at, _, payload = line.partition(b" ")
-            assert offset is None or int(at) == offset + 1, f"offset {at} follows {offset}"
-            offset = int(at)
-            assert len(payload) == LINE_BYTES and payload[16:] == TAIL, f"offset {at}: {payload!r}"
-            now = int(payload[:16], 16)
-            if now <= number:
-                regressions += 1  # another life, another generator
-                assert regressions < self.blasts, f"offset {at}: message {now} follows {number}"
-            number = now
-            self.checked += 1
-        end = 0 if offset is None else offset + 1
-        assert end >= self.next_offset + stored, \
-            f"stored {stored} from offset {self.next_offset} on, and only {end} are there"
-        self.next_offset = end
+KILLS = int(os.environ.get("PENSTOCK_KILLS", "100"))
+SEED = int(os.environ.get("PENSTOCK_CRASH_SEED", random.SystemRandom().randrange(1 << 32)))
+# With it kills go on until this time is over.
+SECONDS = float(os.environ.get("PENSTOCK_SOAK_SECONDS", "inf"))
+TESTS = 6
+VERIFY_EVERY = 8
 
 
 class Kill(unittest.TestCase):
-    def kill_again_and_again(self, durability, rounds):
-        seed = int(os.environ.get("PENSTOCK_SEED", str(random.SystemRandom().randrange(1 << 32))))
-        host = Host("kill")
-        self.addCleanup(host.close)
-        crash = Crash(host, durability, seed)
-        failed = 0
-        for i in range(rounds):
-            try:
-                crash.check(crash.live())
-            except AssertionError as error:
-                failed += 1
-                print(f"round {i}, PENSTOCK_SEED={seed}: {error}\n"
-                      f"{crash.node.log.read_text()[-2000:]}")
-                break
-        print(f"FIGURE name=kills_{durability} cases={i + 1} failed={failed}")
-        print(f"FIGURE name=messages_checked_{durability} cases={crash.checked} failed={failed}")
-        self.assertEqual(failed, 0)
-        # And the node goes on as if nothing had been.
-        crash.node.start()
-        crash.start_blast()
-        wait_until(lambda: crash.node.total("stored") > 1000, "load", process=crash.node.process)
-        crash.end_blast()
-        self.assertEqual(crash.node.drain(), 0)
-        self.assertTrue(crash.node.json("verify")["clean"])
+    def setUp(self):
+        self.host = Host("kill")
+        self.addCleanup(self.host.close)
+
+    def say_how_to_repeat(self, node):
+        print(f"again: PENSTOCK_CRASH_SEED={SEED} PENSTOCK_KILLS={KILLS} PENSTOCK_BUILD=build/release "
+              f"PYTHONPATH=. python3 tests/run/pyunit.py tests/crash/kill_test.py\n"
+              f"{node.log.read_text()[-2000:]}")
+
+    def kill_again_and_again(self, name, share, **options):
+        lives = Lives(self.host, SEED, **options)
+        end = time.monotonic() + SECONDS / TESTS
+        try:
+            with figure(f"kills_{name}") as kills:
+                while kills.cases < KILLS * share and time.monotonic() < end:
+                    kills.cases += 1
+                    lives.live()
+                    if kills.cases % VERIFY_EVERY == 0:
+                        self.assertTrue(lives.node.json("verify")["clean"])
+            lives.end_in_order()
+            self.assertTrue(lives.node.json("verify")["clean"])
+        except BaseException:
+            self.say_how_to_repeat(lives.node)
+            raise
+        finally:
+            print(f"FIGURE name=messages_checked_{name} cases={lives.checked} failed=0")
 
     def test_with_synchronous_writes(self):
-        self.kill_again_and_again("sync", ROUNDS - ROUNDS // 4)
+        self.kill_again_and_again("sync", 0.3)
 
     def test_with_flushes(self):
-        self.kill_again_and_again("flush", ROUNDS // 4 + 1)
+        self.kill_again_and_again("flush", 0.2, durability="flush")
+
+    def test_through_the_syslog_door(self):
+        self.kill_again_and_again("syslog", 0.15, kind="syslog")
+
+    def test_two_shards_on_two_volumes(self):
+        self.kill_again_and_again("two_shards", 0.15, paths=("{folder}/volume", "{folder}/other"))
+
+    def test_on_a_raw_device(self):
+        image = self.host.folder / "image"
+        with open(image, "wb") as file:
+            file.truncate(96 << 20)
+        device = run("losetup", "--find", "--show", "--direct-io=on", image).stdout.strip()
+        self.host.undo.callback(run, "losetup", "--detach", device, check=False)
+        self.kill_again_and_again("raw_device", 0.15, paths=(device,))
+
+    def test_while_the_first_slots_are_made(self):
+        """A volume that is killed in the making is none, or whole; the next start makes it whole."""
+        end = time.monotonic() + SECONDS / TESTS
+        moments = random.Random(SEED)
+        text = config().replace('"8MiB"\nmemory', '"32MiB"\nmemory')
+        with figure("kills_slot_creation") as kills:
+            while kills.cases < KILLS * 0.05 and time.monotonic() < end:
+                kills.cases += 1
+                node = Node(self.host, text, name=f"n{kills.cases}")
+                try:
+                    self.kill_in_the_making(node, moments)
+                except BaseException:
+                    self.say_how_to_repeat(node)
+                    raise
+                shutil.rmtree(node.folder)
+
+    def kill_in_the_making(self, node, moments):
+        node.start(wait=False)
+        volume = pathlib.Path(node.folder, "volume")
+        made = moments.randrange(3)  # slots that are whole when the next one is begun
+        wait_until(lambda: len(list(volume.glob("segment-??????"))) >= made
+                   and (made == 2 or list(volume.glob("*.unfinished"))),
+                   "a slot in the making", process=node.process)
+        node.kill()
+        node.start()
+        self.assertEqual(node.drain(), 0)
+        self.assertEqual(list(volume.glob("*.unfinished")), [])
+        self.assertTrue(node.json("verify")["clean"])
 
 
 if __name__ == "__main__":

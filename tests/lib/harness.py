@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import types
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 BUILD = REPO / os.environ.get("PENSTOCK_BUILD", "build/release")
@@ -36,6 +37,25 @@ def wait_until(condition, what, deadline_s=DEADLINE_S, process=None):
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline_s:.0f} s")
         time.sleep(0.005)
+
+
+def let_pass(seconds):
+    """For faults at a random moment; nothing may be waited for by it."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= end, "time")
+
+
+@contextlib.contextmanager
+def figure(name):
+    """A counted proof: counts.cases and counts.failed of the block are printed, also when it fails."""
+    counts = types.SimpleNamespace(cases=0, failed=0)
+    try:
+        yield counts
+    except BaseException:
+        counts.failed += 1
+        raise
+    finally:
+        print(f"FIGURE name={name} cases={counts.cases} failed={counts.failed}", flush=True)
 
 
 def run(*command, check=True, **options):

@@ -113,8 +113,9 @@ class LogForge {
   void close() {
     while (has_room(512 * 1024)) block(60'000);
     segment_.end();
-    write(segment_.header().slot, segment_.close_offset(),
-          segment_.close(place.crc, UnixNanos(time)));
+    const std::uint32_t slot = segment_.header().slot;
+    write(slot, segment_.close_offset(), segment_.close(place.crc, UnixNanos(time)));
+    write(slot, volume_.superblock().segment_bytes - kPageBytes, segment_.footer_page());
   }
 
   [[nodiscard]] const SegmentHeader& header() const { return segment_.header(); }

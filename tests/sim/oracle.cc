@@ -116,9 +116,7 @@ void Oracle::check_findings(const RecoveredVolume& recovered) {
   for (const Finding& finding : recovered.findings) {
     // What a crash may leave. The rest would be damage, and the drive damages nothing that is
     // stable.
-    if (finding.kind == Finding::Kind::kTornTail || finding.kind == Finding::Kind::kCorruptFooter) {
-      continue;
-    }
+    if (finding.kind == Finding::Kind::kTornTail) continue;
     fail(fmt::format("recovery finds {}: {}", to_string(finding.kind), finding.what));
   }
 }

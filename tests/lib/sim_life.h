@@ -1,0 +1,194 @@
+// One life of a log on a simulated drive, and what has to be on the drive whatever ends it.
+//
+// Every message says its offset, and what it says besides follows from that: what is read back
+// needs no list to be judged by.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "storage/log/keeper.h"
+#include "storage/read/log_reader.h"
+#include "storage/recover/verify.h"
+#include "storage/ring/io_ring_sim.h"
+#include "storage/volume/device_sim.h"
+
+namespace penstock {
+
+struct SimLifeOptions {
+  Durability durability = Durability::kSync;
+  std::uint32_t block_bytes = 16 * 1024;
+  std::size_t blocks = 8;
+  std::size_t payload_bytes = 10'000;
+  Retention retention;
+};
+
+[[nodiscard]] inline std::string sim_payload(std::uint64_t offset, std::size_t bytes) {
+  std::string text = fmt::format("{:016x} ", offset);
+  text.resize(bytes, static_cast<char>('a' + offset % 26));
+  return text;
+}
+
+class SimLife {
+ public:
+  SimLife(SimDrive& drive, SimClock& clock, std::uint64_t seed, const SimLifeOptions& options = {})
+      : options_(options),
+        clock_(clock),
+        rng_(seed),
+        memory_(allocate_pages(options.blocks * options.block_bytes)),
+        pool_({memory_.get(), options.blocks * options.block_bytes}, options.block_bytes),
+        volume_(open(drive, clock)),
+        recovered(recover_volume(volume_).value()),
+        keeper_(volume_, {.retention = options.retention}, clock),
+        ring_(make_io_ring_sim(drive)) {
+    EXPECT_TRUE(volume_.add_streams(std::vector<std::string>{"all"}).has_value());
+    for (const SlotIndex slot : recovered.free_slots) keeper_.add_free_slot(slot);
+    RecoveredLog& log = recovered.logs[LogNumber(0)];
+    keeper_.add_log(LogNumber(0), &channel_, log.segments);
+    if (log.start.open) {
+      log.start.open->file =
+          volume_.device().open_slot(SlotIndex(log.start.open->header.slot)).value();
+    }
+    if (!log.start.partitions.empty()) appended_ = log.start.partitions[0].next_offset.value;
+    observer_.durable = appended_;
+    log_ =
+        std::make_unique<LogWriter>(LogOptions{.volume = volume_.superblock().volume,
+                                               .log = LogNumber(0),
+                                               .segment_bytes = volume_.superblock().segment_bytes,
+                                               .block_bytes = options.block_bytes,
+                                               .durability = options.durability},
+                                    log.start, pool_, *ring_, channel_, clock, rng_, observer_);
+    const StreamId all = stream_id("all");
+    set_ = log_->add_capture_set({&all, 1}).value();
+  }
+
+  bool append() {
+    const std::string payload = sim_payload(appended_, options_.payload_bytes);
+    MessageView message;
+    message.subject = "a";
+    message.received = clock_.unix_now();
+    message.payload = std::as_bytes(std::span(payload));
+    if (log_->append(set_, 0, message) != Appended::kOk) return false;
+    ++appended_;
+    return true;
+  }
+  // Appends until `segments` are closed.
+  void fill(std::uint64_t segments) {
+    while (log_->counters().segments_closed < segments) {
+      static_cast<void>(append());
+      step();
+    }
+  }
+  void step() {
+    keeper_.step();
+    step_log();
+  }
+  void step_log() {
+    log_->poll(clock_.monotonic_now());
+    clock_.advance(50'000);
+  }
+
+  // Messages that were taken, and those of them that were reported durable, earlier lives'
+  // included.
+  [[nodiscard]] std::uint64_t appended() const { return appended_; }
+  [[nodiscard]] std::uint64_t durable() const { return observer_.durable; }
+  [[nodiscard]] const std::vector<KeptSegment>& segments() const {
+    return keeper_.segments(LogNumber(0));
+  }
+  [[nodiscard]] VolumeDevice& device() { return volume_.device(); }
+  [[nodiscard]] LogWriter& log() { return *log_; }
+
+ private:
+  class Observer final : public LogObserver {
+   public:
+    void on_durable(const Block& block) override { durable += block.total.messages; }
+    std::uint64_t durable = 0;
+  };
+  static Volume open(SimDrive& drive, Clock& clock) {
+    auto opened = Volume::open(make_sim_device(drive));
+    if (opened) return std::move(*opened);
+    return Volume::create(make_sim_device(drive), {.segment_bytes = kSegmentBytesMin}, VolumeId{},
+                          clock.unix_now())
+        .value();
+  }
+
+  SimLifeOptions options_;
+  SimClock& clock_;
+  Rng rng_;
+  Observer observer_;
+  PageBuffer memory_;
+  BlockPool pool_;
+  SegmentChannel channel_;
+  Volume volume_;
+
+ public:
+  RecoveredVolume recovered;
+
+ private:
+  Keeper keeper_;
+  std::unique_ptr<IoRing> ring_;
+  std::unique_ptr<LogWriter> log_;
+  CaptureSetId set_;
+  std::uint64_t appended_ = 0;
+};
+
+// What an observer knew when the drive stopped.
+struct SimExpectation {
+  std::uint64_t durable = 0;      // messages before this one have to be there ...
+  std::uint64_t trimmed_max = 0;  // ... but for those before this one, which retention may have
+                                  // taken
+  std::uint64_t appended = 0;     // none from here on may be
+  std::size_t payload_bytes = 10'000;
+};
+
+// Reads log 0 as `penstock read` does and checks the volume as `penstock verify` does. Returns what
+// is wrong; empty: nothing.
+[[nodiscard]] inline std::string what_is_wrong(SimDrive& drive, const SimExpectation& expected) {
+  auto opened = Volume::open(make_sim_device(drive));
+  if (!opened) {
+    return expected.durable == 0 ? "" : "the volume does not open: " + opened.error().what;
+  }
+  const auto verified = verify_volume(*opened);
+  if (!verified) return "verify fails: " + verified.error().what;
+  for (const Finding& finding : verified->findings) {
+    if (is_damage(finding)) {
+      return fmt::format("verify finds {}: {}", to_string(finding.kind), finding.what);
+    }
+  }
+  const auto recovered = recover_volume(*opened);
+  if (!recovered) return "recovery fails: " + recovered.error().what;
+  const auto log = recovered->logs.find(LogNumber(0));
+  if (log == recovered->logs.end()) return expected.durable == 0 ? "" : "there is no log";
+  LogReader reader(*opened, LogNumber(0), stream_id("all"), log->second.segments,
+                   end_of(log->second));
+  std::optional<std::uint64_t> next;
+  for (;;) {
+    const auto item = reader.next();
+    if (!item) return "reading fails: " + item.error().what;
+    if (std::holds_alternative<AtEnd>(*item)) break;
+    if (const auto* gap = std::get_if<Gap>(&*item)) {
+      return fmt::format("a {} gap at {}: {}", to_string(gap->kind), gap->first, gap->what);
+    }
+    const auto& record = std::get<Record>(*item);
+    const std::uint64_t offset = record.offset.value;
+    if (next.value_or(offset) != offset) return fmt::format("{} follows {}", offset, *next - 1);
+    if (!next && offset > expected.trimmed_max) return fmt::format("{} is the first", offset);
+    if (offset >= expected.appended) return fmt::format("{} was never appended", offset);
+    const std::string payload = sim_payload(offset, expected.payload_bytes);
+    if (!std::ranges::equal(record.message.payload, std::as_bytes(std::span(payload)))) {
+      return fmt::format("message {} is another one", offset);
+    }
+    next = offset + 1;
+  }
+  if (next.value_or(0) < expected.durable) {
+    return fmt::format("{} messages were durable, they end at {}", expected.durable,
+                       next.value_or(0));
+  }
+  return "";
+}
+
+}  // namespace penstock
