@@ -48,7 +48,7 @@ def command(name, seconds):
 
 
 def fuzz(name, seconds):
-    """Runs one fuzzer; returns the test and what it said."""
+    """Runs one fuzzer; returns the test, how many inputs it tried and what it said."""
     start = time.monotonic()
     try:
         done = subprocess.run(command(name, seconds), stdin=subprocess.DEVNULL, capture_output=True,
@@ -61,38 +61,43 @@ def fuzz(name, seconds):
     except OSError as error:
         code, output = None, str(error)
     taken = time.monotonic() - start
-    if code == 0:
-        runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
-        return Test(name, PASSED, taken), f"{int(runs.group(1)) if runs else 0} inputs"
+    runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
+    inputs = int(runs.group(1)) if runs else 0
+    if code == 0 and inputs > 0:
+        return Test(name, PASSED, taken), inputs, f"{inputs} inputs"
     artifact = re.search(r"Test unit written to (\S+)", output)
     if artifact:
         output += f"\nreplay: {BUILD}/{name} {artifact.group(1)}"
     reason = "a failing input was found" if artifact else "did not run"
-    return Test(name, FAILED, taken, reason), output
+    return Test(name, FAILED, taken, reason), inputs, output
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=40, help="for each fuzzer")
+    parser.add_argument("--total-seconds", type=int, help="for all of them together")
     parser.add_argument("--report", help="write what happened to this file")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("names", nargs="*", help="fuzzers; default: all")
     options = parser.parse_args()
 
     names = options.names or all_names()
-    tests, inputs = [], 0
+    seconds = options.seconds
+    if options.total_seconds:
+        seconds = max(1, options.total_seconds * options.jobs // len(names))
+    tests, total = [], 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for test, said in pool.map(lambda name: fuzz(name, options.seconds), names):
+        for test, inputs, said in pool.map(lambda name: fuzz(name, seconds), names):
             report.print_start(test.name)
             print(said)
             report.print_end(test)
             tests.append(test)
-            if test.result == PASSED:
-                inputs += int(said.split()[0])
-    print(f"FIGURE fuzz: {inputs} inputs to {len(names)} fuzzers, {options.seconds} s each")
+            total += inputs
+    failed = sum(test.result == FAILED for test in tests)
+    print(f"FIGURE name=fuzz_inputs cases={total} failed={failed}")
     if options.report:
         report.write(options.report, tests)
-    sys.exit(any(test.result == FAILED for test in tests))
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

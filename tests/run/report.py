@@ -12,6 +12,7 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 MARKS = {PASSED: "[       OK ]", FAILED: "[  FAILED  ]", SKIPPED: "[  SKIPPED ]"}
 RUN_MARK = "[ RUN      ] "
 RESULT_OF = {"      OK": PASSED, " FAILED ": FAILED, " SKIPPED": SKIPPED}
+FIGURE = re.compile(r"FIGURE name=(\w+) cases=(\d+) failed=(\d+)$")
 END_MARK = re.compile(r"\[ (      OK| FAILED | SKIPPED) \] (\S+).*\((\d+) ms\)$")
 
 
@@ -31,6 +32,12 @@ def write(path, tests):
 def read(path):
     with open(path, encoding="utf-8") as file:
         return [Test(**test) for test in json.load(file)["tests"]]
+
+
+def figure(line):
+    """Name, cases and failed of a counted proof; fails when the line is not of that form."""
+    name, cases, failed = FIGURE.match(line).groups()
+    return name, int(cases), int(failed)
 
 
 def print_start(name):
