@@ -152,7 +152,7 @@ struct SimExpectation {
   if (!opened) {
     return expected.durable == 0 ? "" : "the volume does not open: " + opened.error().what;
   }
-  const auto verified = verify_volume(*opened);
+  const auto verified = verify_volume(opened->device());
   if (!verified) return "verify fails: " + verified.error().what;
   for (const Finding& finding : verified->findings) {
     if (is_damage(finding)) {
