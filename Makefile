@@ -38,7 +38,7 @@ AR            := ar
 # What each library needs of others; one above another needs what that one needs.
 PKG_base      := libisal fmt
 PKG_storage   := $(PKG_base) liburing
-PKG_dataplane := $(PKG_storage) libdpdk libhs
+PKG_dataplane := $(PKG_storage) libdpdk
 PKG_control   := $(PKG_dataplane) spdlog tomlplusplus nlohmann_json CLI11
 LIBRARIES     := base storage dataplane control
 
@@ -249,6 +249,8 @@ soak: ## Repeat simulation, crash and soak tests with new seeds for SOAK_SECONDS
 	@$(PYTHON) tests/run/soak.py --seconds $(SOAK_SECONDS)
 
 tidy: ## Check the rules of the house; RULE=NAME for one
+	@nic-config/deps.sh build product test
+	@$(MAKE) BUILD=release all
 	@$(PYTHON) tests/tidy/tidy.py $(RULE)
 
 format: ## Format the C++ sources in place
@@ -256,7 +258,7 @@ format: ## Format the C++ sources in place
 
 bench: ## Measure what the product does on this machine
 	@nic-config/deps.sh build product bench
-	@$(MAKE) all
+	@$(MAKE) all peers
 	@$(PYTHON) perf/run.py
 
 peers: build/peers/stamp ## Unpack programs of other makers for the interop tests

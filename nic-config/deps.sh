@@ -11,7 +11,7 @@ wanted_packages() {
     BEGIN { count = split(groups, names, " "); for (i in names) wanted[names[i]] = 1 }
     /^\[/ { sub(/\].*/, ""); group = substr($0, 2); known[group] = 1; next }
     { sub(/#.*/, "") }
-    NF && (count == 0 || group in wanted) { print $1 }
+    NF && (count == 0 || group in wanted) && !seen[$1]++ { print $1 }
     END {
       for (name in wanted) if (!(name in known)) {
         printf "deps: no group [%s] in %s\n", name, FILENAME > "/dev/stderr"

@@ -31,7 +31,8 @@ def recovery():
 
 def program(name):
     say(f"\n{name}")
-    return subprocess.run([sys.executable, REPO / "perf" / name / f"{name}.py"], check=False).returncode
+    program = REPO / "perf" / name / f"{name}.py"
+    return subprocess.run([sys.executable, program], check=False).returncode
 
 
 def main():

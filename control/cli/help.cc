@@ -99,6 +99,8 @@ Result<ExitCode> print_manual(const CLI::App& program) {
       ".TP\n3\nthe thing named does not exist\n"
       ".TP\n4\nno node runs, or has run, here\n"
       ".TP\n5\nthis user may not\n"
+      ".TP\n130\ninterrupted before it was done; \\fBread \\-\\-follow\\fR and \\fBstat "
+      "\\-\\-watch\\fR end with 0\n"
       ".SH SEE ALSO\n\\fBpenstockd\\fR(8), \\fBpenstock\\-blast\\fR(1)\n");
   return ExitCode::kOk;
 }

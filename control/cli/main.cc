@@ -15,6 +15,7 @@ int run(int argc, char** argv) {
   CLI::App program("Looks at, reads and checks a Penstock node and its volumes", "penstock");
   CommandLine line;
   program.require_subcommand(1);
+  program.set_help_flag("-h,--help", "print the options and end");
   program.add_option("--config", line.config_path, "the node's configuration")
       ->type_name("FILE")
       ->capture_default_str();

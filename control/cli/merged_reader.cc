@@ -5,6 +5,7 @@
 #include <chrono>
 #include <ctime>
 #include <ranges>
+#include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -140,8 +141,10 @@ Result<MergedReader> MergedReader::open(std::vector<Source>& sources, const std:
   if (!stream.empty()) {
     merged.stream_ = stream_id(stream);
     if (!may_come && !merged.names_.contains(*merged.stream_)) {
+      const auto names = std::views::values(merged.names_);
+      const std::set<std::string> sorted(names.begin(), names.end());
       return fail(Errc::kNotFound, fmt::format("there is no stream '{}'; there are: {}", stream,
-                                               fmt::join(std::views::values(merged.names_), ", ")));
+                                               fmt::join(sorted, ", ")));
     }
     merged.names_.emplace(*merged.stream_, stream);
   }

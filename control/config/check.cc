@@ -70,8 +70,10 @@ void check_presence(Check& check) {
 
 void check_shard(Check& check, std::size_t i) {
   const ShardConfig& shard = check.config.shards[i];
+  // A port that names a shard that is not there may have meant this one.
   const bool polls = std::ranges::any_of(check.config.ports, [&](const PortConfig& port) {
-    return port.shards.empty() || std::ranges::find(port.shards, i) != port.shards.end();
+    return port.shards.empty() || std::ranges::max(port.shards) >= check.config.shards.size() ||
+           std::ranges::find(port.shards, i) != port.shards.end();
   });
   if (!polls && !check.config.ports.empty()) {
     check.refuse(fmt::format("shard[{}]", i),

@@ -185,10 +185,11 @@ const Section<DoorConfig>& door_section() {
 const Section<StreamConfig>& stream_section() {
   using T = StreamConfig;
   static const KeyRow<T> rows[] = {
-      {{"stream.name", "string", "", "what the stream is called"},                         set_text(&T::name)},
+      {{"stream.name", "string", "", "what the stream is called in the ledger and by who reads it"},
+       set_text(&T::name)     },
       {{"stream.subjects", "list of strings", "",
         "filters of the subjects that it captures: \"syslog.>\", \"app.*.error\""},
-       set_texts(&T::subjects)                                                                               },
+       set_texts(&T::subjects)},
   };
   static const auto all = section("stream", rows);
   return all;

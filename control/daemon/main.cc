@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
   CLI::App app("Penstock's ingestion daemon: one node from one configuration file", "penstockd");
   std::string path = "/etc/penstock/penstock.toml";
   bool check = false;
+  app.set_help_flag("-h,--help", "print the options and end");
   app.add_option("--config", path, "the configuration")->type_name("FILE")->capture_default_str();
   app.add_flag(
       "--check", check,

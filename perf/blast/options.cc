@@ -8,10 +8,10 @@ namespace penstock::blast {
 
 Parsed parse_options(int argc, char** argv) {
   CLI::App app{
-      "Sends sequence-stamped UDP messages from a DPDK port as fast as asked, and says exactly how "
-      "many.\n"
-      "Each message begins with its sequence number in 16 hexadecimal digits (in syslog: the "
-      "message part).",
+      "Sends numbered UDP messages from a DPDK port as fast as asked, and says exactly how many.\n"
+      "Each message begins with its number in 16 hexadecimal digits, from 0 on; with --payload "
+      "syslog\n"
+      "that is how the text behind the syslog header begins.",
       "penstock-blast"};
   Parsed parsed;
   Options& o = parsed.options;
@@ -19,43 +19,62 @@ Parsed parse_options(int argc, char** argv) {
       {"line",   PayloadKind::kLine  },
       {"syslog", PayloadKind::kSyslog}
   };
+  app.set_help_flag("-h,--help", "print the options and end");
   app.add_option("--device", o.device,
                  "DPDK device string, such as net_memif1,role=client,socket=/run/m")
+      ->type_name("DEVICE")
       ->required();
-  app.add_option("--to", o.to, "receiver's address and UDP port")->capture_default_str();
-  app.add_option("--from", o.from, "sender's first address")->capture_default_str();
-  app.add_option("--to-ethernet", o.to_ethernet,
-                 "receiver's Ethernet address (default: broadcast)");
+  auto* count = app.add_option("--count", o.count,
+                               "end after this many messages; this or --seconds must be given")
+                    ->type_name("N");
+  auto* seconds = app.add_option("--seconds", o.seconds, "end after this time")->type_name("S");
+  app.add_option("--rate", o.rate, "messages a second; 0: flat out")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--to", o.to, "receiver")->type_name("ADDRESS:PORT")->capture_default_str();
+  app.add_option("--from", o.from, "sender's first address")
+      ->type_name("ADDRESS")
+      ->capture_default_str();
+  app.add_option("--to-ethernet", o.to_ethernet, "receiver's Ethernet address (default: broadcast)")
+      ->type_name("ADDRESS");
+  app.add_option("--sources", o.sources, "senders to act as, 1 to 65536")
+      ->check(CLI::Range(1, 65536).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--payload", o.payload, "plain lines, or syslog by RFC 5424")
       ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case).description(""))
       ->type_name("line|syslog")
       ->default_str("line");
-  app.add_option("--size", o.size, "bytes of a message")
-      ->capture_default_str()
-      ->check(CLI::Range(17, 60000));
+  app.add_option("--size", o.size, "bytes of a message, 17 to 60000")
+      ->check(CLI::Range(17, 60000).description(""))
+      ->type_name("BYTES")
+      ->capture_default_str();
   app.add_option("--packed", o.packed,
-                 "pack lines into datagrams of up to this many bytes (0: one message a datagram)")
-      ->check(CLI::Range(0, 60000));
-  app.add_option("--sources", o.sources, "number of senders to act as")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 65536));
-  auto* count = app.add_option("--count", o.count, "messages to send");
-  auto* seconds = app.add_option("--seconds", o.seconds, "how long to send");
-  app.add_option("--rate", o.rate, "messages a second (0: flat out)");
-  app.add_flag("--checksums,!--no-checksums", o.checksums, "UDP checksums (default: on)");
+                 "pack lines into datagrams of up to this many bytes; 0: one message a datagram")
+      ->check(CLI::Range(0, 60000).description(""))
+      ->type_name("BYTES")
+      ->capture_default_str();
+  app.add_flag("--checksums,!--no-checksums", o.checksums,
+               "make UDP checksums, or leave them out (default: make them)");
+  app.add_option("--batch", o.batch, "packets of a burst, 1 to 256")
+      ->check(CLI::Range(1, 256).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--core", o.core, "core to send from (default: any)")->type_name("N");
+  app.add_option("--file-prefix", o.file_prefix, "tells this DPDK process from others on the host")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option(
          "--linger", o.linger,
          "seconds that the port stays after the last packet: a memif peer loses what it has "
          "not taken when the port goes")
+      ->type_name("S")
       ->capture_default_str();
-  app.add_flag("!--no-wait", o.wait_for_link, "start even if the link is down");
-  app.add_option("--core", o.core, "core to send from (default: any)");
-  app.add_option("--file-prefix", o.file_prefix, "tells this DPDK process from others")
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "packets of a burst")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 256));
-  app.add_flag("--json", o.json, "print the counts as one JSON object");
+  app.add_flag("!--no-wait", o.wait_for_link,
+               "start even if the link is down; otherwise it is waited for, up to 20 seconds");
+  app.add_flag("--json", o.json,
+               "print the counts as one JSON object: messages, message_bytes, packets, "
+               "packet_bytes, refused, seconds, messages_per_second");
   app.add_flag("--progress", o.progress, "print a line a second on standard error");
   try {
     app.parse(argc, argv);

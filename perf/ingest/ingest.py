@@ -1,5 +1,6 @@
 """penstock-blast -> memif -> penstockd, beside the machine's limits in the same run, pair by pair:
-testpmd that only receives, on the same memif and sizes; fio on a file of the same size, block and depth.
+testpmd that only receives, on the same memif and sizes; fio on a file of the same size, block and
+depth.
 
 Leaves build/perf/ingest.json."""
 
@@ -78,7 +79,8 @@ class Ingest:
         done = run(BUILD / "penstock-blast", "--device",
                    f"net_memif1,role=client,socket={socket},socket-abstract=no", "--to",
                    f"10.78.0.1:{port}", "--to-ethernet", STATION, "--core", self.sender, "--json",
-                   "--linger", "0.05", *options, *(() if more.get("count") else ("--seconds", SECONDS)),
+                   "--linger", "0.05", *options,
+                    *(() if more.get("count") else ("--seconds", SECONDS)),
                    timeout=120)
         return json.loads(done.stdout)
 
@@ -95,7 +97,8 @@ class Ingest:
         self.lives += 1
         socket = self.host.folder / f"testpmd{self.lives}.sock"
         process = self.host.start(
-            "dpdk-testpmd", "--lcores", f"0@{self.sender},1@{self.poller}", "--in-memory", "--no-pci",
+            "dpdk-testpmd", "--lcores", f"0@{self.sender},1@{self.poller}", "--in-memory",
+            "--no-pci",
             "-m", "160", "--file-prefix", f"testpmd{self.lives}", "--vdev",
             f"net_memif0,role=server,socket={socket},socket-abstract=no,mac={STATION}", "--",
             "--forward-mode=rxonly", "--auto-start", "--total-num-mbufs=8192", "--rxd=1024",
@@ -112,7 +115,8 @@ class Ingest:
         results, targets = [], []
         for case, (_, _, goal) in CASES.items():
             say(f"{case}: receive-only beside penstockd on a null volume")
-            kept = pairs(lambda c=case: self.receive_only_leg(c), lambda c=case: self.penstock_leg(c))
+            kept = pairs(lambda c=case: self.receive_only_leg(c),
+                         lambda c=case: self.penstock_leg(c))
             ratio = ratio_of(kept)
             results.append({"case": case, "ratio": ratio, "receive_only": [a for a, _ in kept],
                             "penstock": [b for _, b in kept]})

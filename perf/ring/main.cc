@@ -166,13 +166,14 @@ nlohmann::ordered_json measure(const Case& wanted, unsigned pairs) {
     pipeline.push_back(bench.pipeline());
   }
   const double messages = median(pipeline) * wanted.messages;
+  const double bytes = median(pipeline) * static_cast<double>(wanted.payload.size());
   return {
-      {"name",                            wanted.name                                                        },
-      {"messages_per_second",             messages                                                           },
-      {"nanoseconds_per_message",         1e9 / messages                                                     },
-      {"megabytes_per_second",            median(pipeline) * static_cast<double>(wanted.payload.size()) / 1e6},
-      {"receive_only_packets_per_second", median(receive)                                                    },
-      {"pairs",                           pairs                                                              }
+      {"name",                            wanted.name    },
+      {"messages_per_second",             messages       },
+      {"nanoseconds_per_message",         1e9 / messages },
+      {"megabytes_per_second",            bytes / 1e6    },
+      {"receive_only_packets_per_second", median(receive)},
+      {"pairs",                           pairs          }
   };
 }
 

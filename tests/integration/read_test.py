@@ -72,7 +72,8 @@ class Read(Cli):
         self.assertEqual(self.payloads("-c", "11"), self.payloads()[:11])
 
     def test_subject_filters(self):
-        self.assertEqual(sorted(self.payloads("--subject", "syslog.*.crit.>")), sorted(SYSLOG[0::4]))
+        self.assertEqual(sorted(self.payloads("--subject", "syslog.*.crit.>")),
+                         sorted(SYSLOG[0::4]))
         self.assertEqual(sorted(self.payloads("--subject", "syslog.*.*.db1.*")),
                          sorted(SYSLOG[1::2]))
         self.assertEqual(sorted(self.payloads("--subject", "app.5140.raw")), sorted(RAW))
@@ -125,8 +126,8 @@ class Read(Cli):
 
 class Follow(Cli):
     def follow(self, *options):
-        process = self.host.start(BUILD / "penstock", "read", "--config", self.node.config, "--follow",
-                                  *options, "-f", r"%s\n", stdout=subprocess.PIPE)
+        process = self.host.start(BUILD / "penstock", "read", "--config", self.node.config,
+                                  "--follow", *options, "-f", r"%s\n", stdout=subprocess.PIPE)
         self.addCleanup(process.stdout.close)
         return process
 

@@ -1,5 +1,5 @@
-"""Real syslog senders over a cable to a node: what it stores is what left the sender's interface, byte
-for byte and in order, under the subjects that the messages call for."""
+"""Real syslog senders over a cable to a node: what it stores is what left the sender's interface,
+byte for byte and in order, under the subjects that the messages call for."""
 
 import base64
 import json
@@ -60,8 +60,8 @@ def token(text):
 
 def lines_of(name):
     """Lines as programs write them: short, long, in other scripts, with every odd character."""
-    odd = ["", " ", "tab\there", "ünïcödé Ωμέγα 漢字", '"quoted" \\back\\slash', "[brackets] <14>1 -",
-           "a: b[1]: c", "x" * 900, "%s %d %%", "'; DROP TABLE logs; --"]
+    odd = ["", " ", "tab\there", "ünïcödé Ωμέγα 漢字", '"quoted" \\back\\slash',
+           "[brackets] <14>1 -", "a: b[1]: c", "x" * 900, "%s %d %%", "'; DROP TABLE logs; --"]
     return [f"{name} {i} {odd[i % len(odd)]}." for i in range(LINES)]
 
 
@@ -88,7 +88,8 @@ class Senders(unittest.TestCase):
         self.node.wait_stored(len(sent))
         lines = self.node.penstock("read", "--format", "json").stdout.splitlines()
         messages = [json.loads(line) for line in lines]
-        failed = sum(payload_of(m) != payload or m["subject"] != subject or m["flags"] != list(flags)
+        failed = sum(payload_of(m) != payload or m["subject"] != subject
+                     or m["flags"] != list(flags)
                      for m, payload, subject in zip(messages, sent, subjects))
         print(f"FIGURE name=syslog_{name} cases={len(messages)} failed={failed}")
         for message, payload, subject in zip(messages, sent, subjects):
@@ -122,8 +123,9 @@ class Logger(Senders):
             file = self.host.folder / "lines"
             lines = lines_of(name)[number::len(self.PRIORITIES)]
             file.write_text("\n".join(lines) + "\n")
-            self.sender.run("logger", "--udp", "--server", ADDRESS, "--port", "514", *form, "--id=42",
-                            "--tag", f"app.{number}", "--priority", priority, "--file", file)
+            self.sender.run("logger", "--udp", "--server", ADDRESS, "--port", "514", *form,
+                            "--id=42", "--tag", f"app.{number}", "--priority", priority,
+                            "--file", file)
             # logger(1) refuses to speak as the kernel and makes it user.
             facility, severity = priority.replace("kern", "user").split(".")
             subjects += [f"syslog.{facility}.{severity}.{token(host)}.app_{number}"] * len(lines)
@@ -157,7 +159,8 @@ class Rsyslog(Senders):
                 "rsyslogd", "-n", "-f", config, "-i", folder / "pid"), stdout=out, stderr=out)
         wait_until((folder / "log").exists, "rsyslogd listens", process=daemon)
         subjects, texts = [], []
-        for number, priority in enumerate(("local3.info", "mail.err", "daemon.debug", "user.alert")):
+        priorities = ("local3.info", "mail.err", "daemon.debug", "user.alert")
+        for number, priority in enumerate(priorities):
             file = folder / "lines"
             lines = [line.replace("\t", " ") for line in lines_of(name)[number::4]]
             file.write_text("\n".join(lines) + "\n")
@@ -185,8 +188,8 @@ class Loggen(Senders):
     def generate(self, name, *options):
         if not LOGGEN.exists():
             self.skipTest("no loggen in build/peers/bin: `make peers` could not bring it")
-        self.sender.run(LOGGEN, "--inet", "--dgram", "--number", LINES, "--rate", 2000, "--interval",
-                        30, "--size", 256, "--quiet", *options, ADDRESS, 514)
+        self.sender.run(LOGGEN, "--inet", "--dgram", "--number", LINES, "--rate", 2000,
+                        "--interval", 30, "--size", 256, "--quiet", *options, ADDRESS, 514)
         self.expect(name, ["syslog.auth.info.localhost.prg00000"] * LINES)
 
     def test_rfc3164(self):

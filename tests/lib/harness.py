@@ -1,7 +1,7 @@
 """Runs real Penstock programs for tests: a node in its own network namespaces, and its senders.
 
-Everything that a test makes (processes, namespaces, mounts, folders) is undone in the reverse order of
-its making, also when the test fails. Nothing sleeps to wait: wait_until() polls with a deadline.
+Everything that a test makes (processes, namespaces, mounts, folders) is undone in the reverse order
+of its making, also when the test fails. Nothing sleeps to wait: wait_until() polls with a deadline.
 """
 
 import atexit
@@ -26,7 +26,7 @@ DEADLINE_S = float(os.environ.get("PENSTOCK_TEST_DEADLINE_S", "60"))
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S, process=None):
-    """The first true value of condition(); fails when there is none in time or `process` has ended."""
+    """The first true value of condition(); fails when there is none in time or `process` ended."""
     end = time.monotonic() + deadline_s
     while True:
         value = condition()
@@ -83,8 +83,8 @@ class Namespace:
         return run(*self.command(*words), **options)
 
     def call(self, function):
-        """Calls function() on a thread of its own that has joined the namespace: sockets that it makes
-        belong there."""
+        """Calls function() on a thread of its own that has joined the namespace: sockets that it
+        makes belong there."""
         done = []
 
         def body():
@@ -112,16 +112,23 @@ class Host:
     """A folder and everything else that a test makes, undone by close()."""
 
     def __init__(self, name="test"):
-        # On the build's file system, not in /tmp: that may be a tmpfs, which takes O_DIRECT too lightly.
+        # On the build's file system, not in /tmp: a tmpfs takes O_DIRECT too lightly.
         base = REPO / "build" / "tmp"
         base.mkdir(parents=True, exist_ok=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{name}-", dir=base))
         self.undo = contextlib.ExitStack()
         self.undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
         atexit.register(self.close)
+        # Asked to end, it ends as by Ctrl-C, and removes what it made.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     def close(self):
+        # Once begun, it is not left half done.
+        before = {number: signal.signal(number, signal.SIG_IGN)
+                  for number in (signal.SIGINT, signal.SIGTERM)}
         self.undo.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
         atexit.unregister(self.close)
 
     def namespace(self, name):
@@ -131,8 +138,8 @@ class Host:
 
     def veth(self, a, a_name, b, b_name, queues=1, mtu=None, ipv6=False):
         """A cable between two namespaces; deleted with them."""
-        run("ip", "link", "add", a_name, "netns", a.name, "numrxqueues", queues, "numtxqueues", queues,
-            "type", "veth", "peer", "name", b_name, "netns", b.name, "numrxqueues", queues,
+        run("ip", "link", "add", a_name, "netns", a.name, "numrxqueues", queues, "numtxqueues",
+            queues, "type", "veth", "peer", "name", b_name, "netns", b.name, "numrxqueues", queues,
             "numtxqueues", queues)
         for namespace, name in ((a, a_name), (b, b_name)):
             # Only what the test sends shall arrive, so that counts are exact. The kernel leaves

@@ -8,6 +8,11 @@ folder=$1
 root=$folder/syslog-ng
 export DEBIAN_FRONTEND=noninteractive
 
+# The machine's own, where it has been installed.
+use_installed() {
+  ln -s "$(command -v syslog-ng)" "$(command -v loggen)" "$folder/bin/"
+}
+
 # What installing it would bring on this machine; nothing is installed or removed.
 packages() {
   apt-get -s --no-install-recommends install syslog-ng-core 2>/dev/null |
@@ -36,6 +41,11 @@ END
 
 rm -rf "${root:?}" "${folder:?}/bin"
 mkdir -p "$root/packages" "$folder/bin"
+if command -v syslog-ng loggen >/dev/null; then
+  use_installed
+  echo "peers: syslog-ng and loggen are installed"
+  exit 0
+fi
 # Package lists may be missing or stale: refresh them only then.
 download || { apt-get -q update && download; }
 for package in "$root"/packages/*.deb; do

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 PR_SET_CHILD_SUBREAPER = 36
-TERM_GRACE_S = 3.0
+TERM_GRACE_S = 10.0  # tests remove namespaces and mounts
 
 
 @dataclass
