@@ -114,9 +114,11 @@ class Kinds(VolumeTest):
         text = node.config.read_text()
         node.config.write_text(text.replace('addresses = ["10.78.0.1/24"]',
                                             'addresses = ["10.78.0.1/24"]\nshards = [1]')
-                               + '\n[[port]]\nname = "idle"\ndevice = "net_ring0"\nshards = [0]\n')
+                               + '\n[[port]]\nname = "idle"\nshards = [0]\nbuffers = 4096\n'
+                                 f'device = "net_memif1,role=server,socket={node.folder}/idle.sock,'
+                                 'socket-abstract=no"\n')
         node.start()
-        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 200000)
+        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 20000, "--linger", 1)
         node.wait_stored(sent["messages"])
         node.drain()
         volumes = {v["volume"]: v["total"]["messages"] for v in node.json("verify")["volumes"]}
