@@ -80,6 +80,14 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
                  config.name, segment_bytes, config.segment_bytes);
     running.config.segment_bytes = segment_bytes;
   }
+  // The configuration was checked against its own segment_bytes, not against the volume's.
+  if (std::uint64_t{config.block_bytes} * 4 > segment_bytes) {
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("block_bytes = {} is more than a quarter of the volume's segments of {} "
+                    "bytes: lower block_bytes, or make a new volume",
+                    config.block_bytes, segment_bytes));
+  }
   if (auto named = running.volume->add_streams(streams); !named) {
     return std::unexpected(std::move(named.error()));
   }

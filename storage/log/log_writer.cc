@@ -208,6 +208,7 @@ bool LogWriter::place_sealed() {
     if (current_ != nullptr && !current_->has_room(block->header.length) && !retire_current())
       break;
     if (current_ == nullptr && !begin_segment()) break;
+    CHECK(current_->has_room(block->header.length));  // a block is a quarter of a segment at most
     const std::uint64_t offset = current_->place(*block, placed_, watermarks_.durable, placed_crc_);
     placed_crc_ = block->header.crc;
     ++placed_;
