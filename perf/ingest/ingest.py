@@ -13,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from measure import BUILD, cores, pairs, ratio_of, run, say, target, write  # noqa: E402
+from measure import BUILD, Pairs, cores, run, say, target, write  # noqa: E402
 from tests.lib.harness import Host, Node, wait_until  # noqa: E402
 
 SECONDS = 1.0
@@ -115,9 +115,9 @@ class Ingest:
         results, targets = [], []
         for case, (_, _, goal) in CASES.items():
             say(f"{case}: receive-only beside penstockd on a null volume")
-            kept = pairs(lambda c=case: self.receive_only_leg(c),
-                         lambda c=case: self.penstock_leg(c))
-            ratio = ratio_of(kept)
+            found = Pairs(lambda c=case: self.receive_only_leg(c),
+                          lambda c=case: self.penstock_leg(c))
+            kept, ratio = found.kept, found.ratio
             results.append({"case": case, "ratio": ratio, "receive_only": [a for a, _ in kept],
                             "penstock": [b for _, b in kept]})
             say(f"  {ratio:.3f} of receive-only, {max(b for _, b in kept) / 1e6:.2f} M/s at best")
@@ -176,8 +176,8 @@ class Ingest:
         for _ in range(3):  # until every segment is used for the second time
             self.drive_leg(node)
         self.cost = []
-        kept = pairs(self.fio_leg, lambda: self.drive_leg(node))
-        ratio, cost = ratio_of(kept), sorted(self.cost)[len(self.cost) // 2]
+        found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
+        kept, ratio, cost = found.kept, found.ratio, sorted(self.cost)[len(self.cost) // 2]
         rate = sorted(b for _, b in kept)[len(kept) // 2]
         say(f"  {ratio:.3f} of fio, {rate / 1e9:.2f} GB/s, {cost:.3f} processor seconds per GB")
         targets = [target("drive_of_fio", ratio, 0.95, "ratio"),
