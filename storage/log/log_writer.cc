@@ -268,7 +268,7 @@ void LogWriter::close_retiring() {
   if (retiring_ == nullptr || closing_ || watermarks_.durable < retiring_end_) return;
   std::uint64_t offset = retiring_->close_offset();
   if (index_durable_) {
-    offset += close_part_.size();
+    offset = options_.segment_bytes - kPageBytes;
     close_part_ = retiring_->footer_page();
   } else {
     close_part_ = retiring_->close(retiring_crc_, clock_.unix_now());

@@ -25,20 +25,13 @@ namespace penstock {
 // segment has again, because a write failed here, are void.
 [[nodiscard]] std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments);
 
-// The index of a closed segment, with the bytes that it was read from: all up to the footer.
+// The index of a closed segment, from all the bytes up to the footer.
 struct IndexRead {
-  PageBuffer buffer;
-  std::span<const std::byte> bytes;
+  std::size_t bytes_read = 0;
   std::vector<std::uint32_t> unreadable;  // pages that the drive does not give
   Result<SegmentIndex> index;
 };
 [[nodiscard]] Result<IndexRead> read_index(VolumeDevice& device, SlotIndex slot,
                                            const SegmentFooter& footer);
-
-// Whether index bytes that fail their checksum are what a power cut leaves of the one write of
-// index and footer: sectors that it wrote beside others that it did not reach at all. `blocks`: of
-// the segment, all whole: what the index has to say of them.
-[[nodiscard]] bool is_unfinished(std::span<const std::byte> bytes, const SegmentFooter& footer,
-                                 std::span<const IndexEntry> blocks);
 
 }  // namespace penstock

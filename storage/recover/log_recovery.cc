@@ -125,7 +125,7 @@ Result<> LogRecovery::start_behind_index() {
     if (!segment.closed) continue;
     auto read = read_index(device_, SlotIndex(segment.header.slot), segment.footer);
     if (!read) return std::unexpected(std::move(read.error()));
-    volume_.bytes_read += read->bytes.size();
+    volume_.bytes_read += read->bytes_read;
     if (!read->index) continue;
     log_.start.next_sequence = std::min(behind(segment.footer), ends_[i - 1]);
     log_.start.last_crc = segment.footer.last_crc;
@@ -329,12 +329,8 @@ Result<> LogRecovery::judge_index(std::size_t number) {
   auto read = read_index(device_, SlotIndex(segment.header.slot), footer);
   if (!read) return std::unexpected(std::move(read.error()));
   if (read->index) return {};
-  auto kind = Finding::Kind::kCorruptFooter;
-  if (!read->unreadable.empty()) {
-    kind = Finding::Kind::kUnreadable;
-  } else if (whole_ && is_unfinished(read->bytes, footer, contents_.index().blocks)) {
-    kind = Finding::Kind::kUnfinishedClose;
-  }
+  const auto kind =
+      read->unreadable.empty() ? Finding::Kind::kCorruptFooter : Finding::Kind::kUnreadable;
   find(kind, segment.header, footer.index_position, footer_page(footer.segment_bytes),
        read->index.error().what + "; the segment's blocks are read instead");
   return {};

@@ -140,7 +140,6 @@ bool is_missing(const Finding& finding) { return finding.kind == Finding::Kind::
 std::string_view to_string(Finding::Kind kind) {
   switch (kind) {
     case Finding::Kind::kTornTail: return "torn_tail";
-    case Finding::Kind::kUnfinishedClose: return "unfinished_close";
     case Finding::Kind::kUnreadable: return "unreadable";
     case Finding::Kind::kCorruptBlock: return "corrupt_block";
     case Finding::Kind::kCorruptHeader: return "corrupt_header";

@@ -25,17 +25,16 @@ inline constexpr SlotIndex kVolumeHead{~std::uint32_t{0}};
 
 struct Finding {
   enum class Kind : std::uint8_t {
-    kTornTail,         // unproven blocks at a log's end, cut off: expected after a crash
-    kUnfinishedClose,  // a footer whose index a power cut kept from the drive: nothing is lost
-    kUnreadable,       // the drive does not give these bytes, or the slot's file is too short
-    kCorruptBlock,     // a durable block is damaged
-    kCorruptHeader,    // a slot's header is unreadable
-    kCorruptFooter,    // a footer or index is damaged; blocks are read instead
-    kMissingSegment,   // a sequence number between two present ones is absent
-    kUnusedNotBlank,   // bytes that nothing was ever written to are not zero
-    kWrongCatalogue,   // a copy of the catalogue is damaged, or a stream has no name
-    kWrongIndex,       // an index or footer does not say what the blocks say
-    kWrongOffsets,     // a partition's offsets do not count up by one
+    kTornTail,        // unproven blocks at a log's end, cut off: expected after a crash
+    kUnreadable,      // the drive does not give these bytes, or the slot's file is too short
+    kCorruptBlock,    // a durable block is damaged
+    kCorruptHeader,   // a slot's header is unreadable
+    kCorruptFooter,   // a footer or index is damaged; blocks are read instead
+    kMissingSegment,  // a sequence number between two present ones is absent
+    kUnusedNotBlank,  // bytes that nothing was ever written to are not zero
+    kWrongCatalogue,  // a copy of the catalogue is damaged, or a stream has no name
+    kWrongIndex,      // an index or footer does not say what the blocks say
+    kWrongOffsets,    // a partition's offsets do not count up by one
     kCorruptSuperblock,
   };
   Kind kind;
@@ -48,8 +47,7 @@ struct Finding {
 
 // Whether the finding is damage and not what a crash may leave.
 [[nodiscard]] inline bool is_damage(const Finding& finding) {
-  return finding.kind != Finding::Kind::kTornTail &&
-         finding.kind != Finding::Kind::kUnfinishedClose;
+  return finding.kind != Finding::Kind::kTornTail;
 }
 
 struct RecoveredLog {

@@ -42,7 +42,6 @@ class SegmentChecker {
   Result<> check_used();
   Result<> read_footer();
   Result<> read_segment_index();
-  void judge_index();
   Result<> check_by_index(SegmentScan& scan);
   Result<> check_in_order(SegmentScan& scan, std::uint32_t stop);
   // The next whole block from there on. `proven`: some block there proves the missing one.
@@ -69,8 +68,7 @@ class SegmentChecker {
   SegmentHeader header_{};
   FooterState footer_state_ = FooterState::kNone;
   SegmentFooter footer_{};
-  std::optional<IndexRead> index_read_;  // of a closed segment
-  std::optional<SegmentIndex> index_;    // if it is whole
+  std::optional<SegmentIndex> index_;  // of a closed segment, if it is whole
   SegmentContents contents_;
   std::set<std::uint32_t> unreadable_;  // pages
   std::uint32_t tail_ = 0;              // pages [tail_, tail_end_) are unused
@@ -169,7 +167,6 @@ Result<> SegmentChecker::check_used() {
   result_.totals.bytes_checked += std::uint64_t{end - 1} * kPageBytes;
   if (!result_.whole) offsets_.doubt();
   if (closed) {
-    judge_index();
     if (result_.whole && index_) compare_partitions();
     if (result_.whole) compare_footer();
     result_.totals.bytes_checked += superblock_.segment_bytes - std::uint64_t{end} * kPageBytes;
@@ -207,20 +204,13 @@ Result<> SegmentChecker::read_segment_index() {
   auto read = read_index(device_, slot_, footer_);
   if (!read) return std::unexpected(std::move(read.error()));
   unreadable_.insert(read->unreadable.begin(), read->unreadable.end());
-  if (read->index) index_ = *read->index;
-  index_read_ = std::move(*read);
+  if (read->index) {
+    index_ = std::move(*read->index);
+  } else if (read->unreadable.empty()) {
+    find(Finding::Kind::kCorruptFooter, footer_.index_position, footer_page_,
+         read->index.error().what);
+  }
   return {};
-}
-
-// When the blocks were read: what is wrong with an index that is not whole.
-void SegmentChecker::judge_index() {
-  if (index_ || !index_read_->unreadable.empty()) return;
-  const bool unfinished =
-      result_.whole && is_unfinished(index_read_->bytes, footer_, contents_.entries());
-  find(unfinished ? Finding::Kind::kUnfinishedClose : Finding::Kind::kCorruptFooter,
-       footer_.index_position, footer_page_,
-       index_read_->index.error().what +
-           (unfinished ? "; a power cut kept it from the drive, the blocks are all there" : ""));
 }
 
 Result<> SegmentChecker::check_by_index(SegmentScan& scan) {

@@ -20,8 +20,6 @@ void OffsetTrack::doubt() {
 
 bool SegmentContents::add(const SegmentScan::Found& found) {
   const BlockHeader& header = found.header;
-  entries_.push_back({found.position, header.length / kPageBytes, header.message_count, header.crc,
-                      header.first_received_ns, header.last_received_ns});
   messages_ += header.message_count;
   last_crc_ = header.crc;
   if (header.message_count != 0) {

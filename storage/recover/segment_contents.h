@@ -34,8 +34,6 @@ class SegmentContents {
   void add_damaged() { ++blocks_; }
 
   [[nodiscard]] std::uint32_t blocks() const { return blocks_; }
-  // What an index has to say of the blocks that are whole.
-  [[nodiscard]] const std::vector<IndexEntry>& entries() const { return entries_; }
   [[nodiscard]] std::uint64_t messages() const { return messages_; }
   [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
 
@@ -50,7 +48,6 @@ class SegmentContents {
 
   OffsetTrack& offsets_;
   std::uint32_t blocks_ = 0;
-  std::vector<IndexEntry> entries_;
   std::uint64_t messages_ = 0;
   std::uint64_t payload_bytes_ = 0;
   std::uint32_t last_crc_ = 0;

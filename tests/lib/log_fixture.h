@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -52,6 +53,8 @@ struct LogFixtureOptions {
   Durability durability = Durability::kSync;
   Retention retention;
   std::uint64_t capacity_bytes = 0;
+  // Puts another ring in front of the real one.
+  std::function<std::unique_ptr<IoRing>(std::unique_ptr<IoRing>)> in_front;
 };
 
 // The volume is made when the folder is blank, and recovered when it is not.
@@ -75,6 +78,7 @@ class LogFixture {
           volume_->device().open_slot(SlotIndex(log.start.open->header.slot)).value();
     }
     ring_ = make_io_ring_linux({}).value();
+    if (options.in_front) ring_ = options.in_front(std::move(ring_));
     EXPECT_TRUE(ring_->register_memory(pool_.memory()).has_value());
     log_ =
         std::make_unique<LogWriter>(LogOptions{.volume = volume_->superblock().volume,

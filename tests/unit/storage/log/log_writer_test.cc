@@ -1,5 +1,8 @@
 #include "storage/log/log_writer.h"
 
+#include <algorithm>
+#include <functional>
+
 #include <fmt/format.h>
 
 #include "tests/lib/log_fixture.h"
@@ -32,6 +35,53 @@ TEST_P(LogWriterTest, WhatWasDurableIsReadBackInOrderAndNothingElse) {
   fixture.drain();
   EXPECT_EQ(fixture.observer.messages, 20'000U);
   EXPECT_GT(fixture.log().counters().segments_closed, 3U);
+  expect_payloads(read_payloads(folder_.path()), 0, 20'000);
+}
+
+// Takes every second write at its second offer only, as a full queue does.
+class RefusingRing final : public IoRing {
+ public:
+  explicit RefusingRing(std::unique_ptr<IoRing> ring) : ring_(std::move(ring)) {}
+  Result<> register_memory(std::span<std::byte> memory) override {
+    return ring_->register_memory(memory);
+  }
+  Result<unsigned> attach(int fd) override { return ring_->attach(fd); }
+  void detach(unsigned index) override { ring_->detach(index); }
+  bool queue_write(std::uint64_t token, IoFile file, std::uint64_t offset,
+                   std::span<const std::byte> bytes, bool durable) override {
+    refuses_ = !refuses_;
+    return !refuses_ && ring_->queue_write(token, file, offset, bytes, durable);
+  }
+  bool queue_flush(std::uint64_t token, IoFile file) override {
+    return ring_->queue_flush(token, file);
+  }
+  void submit() override { ring_->submit(); }
+  std::size_t reap(std::span<IoCompletion> completions) override {
+    return ring_->reap(completions);
+  }
+  unsigned in_flight() const override { return ring_->in_flight(); }
+
+ private:
+  std::unique_ptr<IoRing> ring_;
+  bool refuses_ = false;
+};
+
+TEST_P(LogWriterTest, AFullQueueDelaysAWriteAndChangesNothingElse) {
+  LogFixtureOptions made = options();
+  made.in_front = [](std::unique_ptr<IoRing> ring) {
+    return std::make_unique<RefusingRing>(std::move(ring));
+  };
+  {
+    LogFixture fixture(folder_.path(), made);
+    for (int i = 0; i < 20'000; ++i) fixture.append("a.b", payload_of(i));
+    fixture.drain();
+    EXPECT_GT(fixture.log().counters().segments_closed, 3U);
+  }
+  LogFixture again(folder_.path(), options());
+  EXPECT_TRUE(again.recovered().findings.empty());
+  const auto& segments = again.recovered().logs.at(LogNumber(0)).segments;
+  EXPECT_EQ(std::ranges::count_if(segments, &KeptSegment::closed), std::ssize(segments) - 1)
+      << "a footer is not where it has to be";
   expect_payloads(read_payloads(folder_.path()), 0, 20'000);
 }
 

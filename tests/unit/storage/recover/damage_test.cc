@@ -96,15 +96,14 @@ TEST_F(DamageTest, PartitionsThatTheNewestSegmentDoesNotHoldGoOnThoughItsIndexIs
   }
 }
 
-// Index and footer are one write: of its sectors a power cut leaves any.
-TEST_F(DamageTest, AFooterWithoutItsIndexIsACrashAndNothingIsLost) {
+// The footer is written when the index is durable: one without the other is no crash.
+TEST_F(DamageTest, AFooterWithoutItsIndexIsDamageAndNothingIsLost) {
   closed(0, {"all", "rare"});
   closed(1);
   const std::size_t index = forge_.position() * kPageBytes;
   std::ranges::fill(slot(1).subspan(index, kPageBytes), std::byte{0});
   const RecoveredVolume recovered = recover();
-  ASSERT_EQ(kinds(recovered), Kinds{Finding::Kind::kUnfinishedClose});
-  EXPECT_FALSE(is_damage(recovered.findings[0]));
+  ASSERT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptFooter});
   const RecoveredLog& log = recovered.logs.at(kLog);
   EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
   EXPECT_EQ(next_offset(log, "rare"), 5U);
