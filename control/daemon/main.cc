@@ -1,11 +1,9 @@
 // penstockd: runs one node from one configuration file, in the foreground.
-#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -39,21 +37,14 @@ void catch_signals() {
 
 // Which cores there are is known on the host that runs the node only.
 Result<> check_cores(const Config& config) {
-  std::vector<std::pair<std::string, int>> wanted{
-      {"dpdk.main_core", config.dpdk.main_core}
-  };
-  for (std::size_t i = 0; i < config.shards.size(); ++i) {
-    wanted.emplace_back(fmt::format("shard[{}].core", i), config.shards[i].core);
-  }
   const HostCores host = host_cores({});
-  for (const auto& [key, core] : wanted) {
-    const bool there = core < 0 || std::ranges::find(host.usable, static_cast<unsigned>(core)) !=
-                                       host.usable.end();
-    if (!there) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("{} = {} is not a core of this process; it may run on {}", key, core,
-                              fmt::join(host.usable, ", ")));
-    }
+  const auto check = [&](const std::string& key, int core) {
+    return core < 0 ? Result<>{} : check_core(key, static_cast<unsigned>(core), host);
+  };
+  if (auto there = check("dpdk.main_core", config.dpdk.main_core); !there) return there;
+  for (std::size_t i = 0; i < config.shards.size(); ++i) {
+    auto there = check(fmt::format("shard[{}].core", i), config.shards[i].core);
+    if (!there) return there;
   }
   return {};
 }

@@ -131,6 +131,12 @@ Result<> Node::start_ports() {
           "raise the MTU of its interface or the frame size in port.device, or lower port.mtu",
           port.name, facts.mtu, port.mtu);
     }
+    if (facts.multicast_refused) {
+      spdlog::warn(
+          "port {}: its device cannot be told to take multicast; where its interface filters, "
+          "groups and IPv6 neighbours do not reach it: set the interface promiscuous",
+          port.name);
+    }
     if (!facts.can_transmit) {
       spdlog::warn("port {}: cannot transmit, so it answers neither ARP nor echo", port.name);
     }

@@ -1,6 +1,5 @@
 #include "control/daemon/placement.h"
 
-#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -12,6 +11,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "dataplane/port/eal.h"
 
 namespace penstock {
 namespace {
@@ -107,12 +108,7 @@ std::set<unsigned> drive_interrupt_cores(const std::vector<std::string>& paths,
 
 HostCores host_cores(const std::vector<std::string>& volume_paths) {
   HostCores host;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  for (unsigned core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &set)) host.usable.push_back(core);
-  }
+  host.usable = usable_cores();
   host.isolated = parse_core_list(first_line("/sys/devices/system/cpu/isolated"));
   // Isolated cores are outside of the default affinity and yet meant for us.
   for (const unsigned core : host.isolated) host.usable.push_back(core);
@@ -122,16 +118,21 @@ HostCores host_cores(const std::vector<std::string>& volume_paths) {
   return host;
 }
 
+Result<> check_core(std::string_view key, unsigned core, const HostCores& host) {
+  if (std::ranges::find(host.usable, core) != host.usable.end()) return {};
+  return fail(Errc::kInvalidArgument,
+              fmt::format("{} = {} is not a core of this process; it may run on {}", key, core,
+                          fmt::join(host.usable, ", ")));
+}
+
 Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& host) {
   Placement placement;
   std::set<unsigned> taken;
   for (std::size_t shard = 0; shard < wanted.size(); ++shard) {
     if (wanted[shard] < 0) continue;
     const auto core = static_cast<unsigned>(wanted[shard]);
-    if (std::ranges::find(host.usable, core) == host.usable.end()) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("shard[{}].core = {} is not a core of this process; it may run on {}",
-                              shard, core, fmt::join(host.usable, ", ")));
+    if (auto there = check_core(fmt::format("shard[{}].core", shard), core, host); !there) {
+      return std::unexpected(std::move(there.error()));
     }
     taken.insert(core);
     if (host.drive.contains(core)) {

@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -22,6 +23,9 @@ struct HostCores {
   std::set<unsigned> drive;      // take a drive's interrupts
 };
 [[nodiscard]] HostCores host_cores(const std::vector<std::string>& volume_paths);
+
+// Whether the core that this key names is usable; the error says which are.
+[[nodiscard]] Result<> check_core(std::string_view key, unsigned core, const HostCores& host);
 
 struct Placement {
   std::vector<unsigned> cores;        // one for each shard

@@ -43,7 +43,8 @@ struct PortFacts {
   std::string driver;
   std::array<std::byte, 6> ethernet_address{};
   std::uint32_t mtu = 0;
-  bool mtu_refused = false;  // the device keeps an MTU that is smaller than the one asked for
+  bool mtu_refused = false;        // the device keeps an MTU that is smaller than the one asked for
+  bool multicast_refused = false;  // it may filter groups that were asked for
   bool can_transmit = true;
   bool checksums_checked = false;  // by the device: IPv4 and UDP, told in each packet's flags
   int numa_node = -1;

@@ -180,7 +180,10 @@ Result<> DpdkPort::start() {
   }
   if (options_.all_multicast) {
     result = rte_eth_allmulticast_enable(id_);
+    // One that cannot take groups alone may take everything.
+    if (result == -ENOTSUP) result = rte_eth_promiscuous_enable(id_);
     if (result != 0 && result != -ENOTSUP) return failed(result, "set allmulticast");
+    facts_.multicast_refused = result != 0;
   }
   rte_ether_addr address{};
   result = rte_eth_macaddr_get(id_, &address);
