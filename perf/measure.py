@@ -1,5 +1,5 @@
-"""What the measuring programs share: interleaved pairs, the mode of the machine, and the files that they
-leave in build/perf."""
+"""What the measuring programs share: interleaved pairs, the mode of the machine, and the files that
+they leave in build/perf."""
 
 import contextlib
 import json
@@ -39,7 +39,8 @@ def cores():
         words = line.split()
         # Queues of virtio disks and NVMe drives.
         if any(mark in line for mark in ("virtio-blk", "req.", "nvme")):
-            taken |= {core for core, count in zip(heads, words[1:]) if count.isdigit() and int(count)}
+            taken |= {core for core, count in zip(heads, words[1:])
+                      if count.isdigit() and int(count)}
     free = [core for core in usable if core not in taken] or usable
     poller = free[0]
     sender = next((core for core in reversed(usable) if core != poller), poller)
@@ -81,8 +82,8 @@ def stopped(process):
 
 
 class Pairs:
-    """Legs of two kinds, in turn. Each pair is framed by the latency between the cores; one whose legs
-    saw different modes of the machine, or that ran beside somebody else's work, is dropped."""
+    """Legs of two kinds, in turn. Each pair is framed by the latency between the cores; one whose
+    legs saw different modes of the machine, or that ran beside somebody else's work, is dropped."""
 
     def __init__(self, first, second, count=PAIRS):
         self.kept, self.dropped, self.modes = [], 0, []
@@ -128,7 +129,8 @@ class Pairs:
 def target(name, value, goal, unit, at_least=True, enough=True):
     """`enough` false: too few legs were comparable, so nothing is claimed."""
     holds = enough and (value >= goal if at_least else value <= goal)
-    return {"name": name, "value": round(value, 4), "target": goal, "unit": unit, "holds": bool(holds)}
+    return {"name": name, "value": round(value, 4), "target": goal, "unit": unit,
+            "holds": bool(holds)}
 
 
 def machine():

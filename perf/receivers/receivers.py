@@ -1,6 +1,6 @@
-"""Penstock on AF_XDP beside rsyslog, syslog-ng and a plain recvmmsg receiver: the same kernel sender over
-a veth, 256-byte syslog messages. The highest rate without loss of each; and, at one rate that all of them
-hold, processor time of a message, each beside recvmmsg pair by pair.
+"""Penstock on AF_XDP beside rsyslog, syslog-ng and a plain recvmmsg receiver: the same kernel
+sender over a veth, 256-byte syslog messages. The highest rate without loss of each; and, at one
+rate that both of a pair hold, processor time of a message, each beside recvmmsg pair by pair.
 
 Leaves build/perf/receivers.json."""
 
@@ -65,8 +65,8 @@ class Wire:
     def send(self, address, rate):
         """(sent, a second) at this rate, or as near to it as the sender comes."""
         done = json.loads(run(*self.sender.command(
-            "taskset", "-c", self.sender_core, BUILD / "perf/udp_send", address, 514, rate, SECONDS),
-            timeout=60).stdout)
+            "taskset", "-c", self.sender_core, BUILD / "perf/udp_send", address, 514, rate,
+            SECONDS), timeout=60).stdout)
         return done["sent"], done["sent"] / done["seconds"]
 
 
@@ -180,7 +180,8 @@ def attempt(wire, receiver, rate):
 
 
 def highest_rate(wire, receiver):
-    """Messages a second without loss, and whether the sender could do no more. Doubles, then bisects."""
+    """Messages a second without loss, and whether the sender could do no more: doubles, then
+    bisects."""
     low, high = 0, FIRST_RATE
     while True:
         lost, speed, _ = attempt(wire, receiver, high)
@@ -251,8 +252,9 @@ def main():
             rate = int(0.9 * min(results[name]["loss_free_per_second"],
                                  results["penstock"]["loss_free_per_second"]))
             costs[name] = cost_beside(wire, make, rate)
-            say(f"{name} takes {costs[name].ratio:.1f} times the processor time of Penstock for a message: "
-                f"{1e9 * costs[name].median(1):,.0f} and {1e9 * costs[name].median(0):,.0f} ns at "
+            say(f"{name} takes {costs[name].ratio:.1f} times the processor time of Penstock "
+                f"for a message: {1e9 * costs[name].median(1):,.0f} and "
+                f"{1e9 * costs[name].median(0):,.0f} ns at "
                 f"{rate:,} messages/s")
             results[name] |= {"cost_at_rate": rate, "cost_ns": 1e9 * costs[name].median(1),
                               "penstock_cost_ns": 1e9 * costs[name].median(0)}

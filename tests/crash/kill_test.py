@@ -25,7 +25,8 @@ class Kill(unittest.TestCase):
         self.addCleanup(self.host.close)
 
     def say_how_to_repeat(self, node):
-        print(f"again: PENSTOCK_CRASH_SEED={SEED} PENSTOCK_KILLS={KILLS} PENSTOCK_BUILD=build/release "
+        print(f"again: PENSTOCK_CRASH_SEED={SEED} PENSTOCK_KILLS={KILLS} "
+              "PENSTOCK_BUILD=build/release "
               f"PYTHONPATH=. python3 tests/run/pyunit.py tests/crash/kill_test.py\n"
               f"{node.log.read_text()[-2000:]}")
 
@@ -68,7 +69,7 @@ class Kill(unittest.TestCase):
         self.kill_again_and_again("raw_device", 0.15, paths=(device,))
 
     def test_while_the_first_slots_are_made(self):
-        """A volume that is killed in the making is none, or whole; the next start makes it whole."""
+        """A volume killed in the making is none, or whole; the next start makes it whole."""
         end = time.monotonic() + SECONDS / TESTS
         moments = random.Random(SEED)
         text = config().replace('"8MiB"\nmemory', '"32MiB"\nmemory')

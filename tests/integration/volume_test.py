@@ -118,7 +118,8 @@ class Kinds(VolumeTest):
                                  f'device = "net_memif1,role=server,socket={node.folder}/idle.sock,'
                                  'socket-abstract=no"\n')
         node.start()
-        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 20000, "--linger", 1)
+        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 20000,
+                     "--linger", 1)
         node.wait_stored(sent["messages"])
         node.drain()
         volumes = {v["volume"]: v["total"]["messages"] for v in node.json("verify")["volumes"]}

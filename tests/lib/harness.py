@@ -47,7 +47,7 @@ def let_pass(seconds):
 
 @contextlib.contextmanager
 def figure(name):
-    """A counted proof: counts.cases and counts.failed of the block are printed, also when it fails."""
+    """A counted proof: its counts.cases and counts.failed are printed, also when it fails."""
     counts = types.SimpleNamespace(cases=0, failed=0)
     try:
         yield counts

@@ -1,11 +1,11 @@
 """Volumes through many lives of their node: each life has senders of its own and ends suddenly, and
 everything is judged by what an observer outside knows.
 
-The law of a life, for each shard. Its sender numbers its messages from 0 and nothing on the way loses
-any, so what the books of the dead call offered are the numbers below `offered`, of which `dropped`
-were dropped, `stored` are there for certain, and each of those in flight is there or not. Offsets count
-what was stored without a hole, over all lives; a message that was read once is there in every later
-life until retention takes it, from the front.
+The law of a life, for each shard. Its sender numbers its messages from 0 and nothing on the way
+loses any, so what the books of the dead call offered are the numbers below `offered`, of which
+`dropped` were dropped, `stored` are there for certain, and each of those in flight is there or not. Offsets
+count what was stored without a hole, over all lives; a message that was read once is there in every
+later life until retention takes it, from the front.
 """
 
 import json
@@ -103,7 +103,8 @@ class Lives:
         for i in self.shards:
             self.senders[i] = self.host.start(
                 BUILD / "penstock-blast", "--device",
-                f"net_memif9,role=client,socket={self.node.folder}/memif{i}.sock,socket-abstract=no",
+                f"net_memif9,role=client,socket={self.node.folder}/memif{i}.sock,"
+                "socket-abstract=no",
                 "--to", "10.78.0.1:5140", "--from", self.source(), "--size", SIZE, "--payload",
                 self.kind, "--seconds", 3600, "--linger", 0, "--json", "--file-prefix", f"blast{i}",
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

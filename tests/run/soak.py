@@ -1,8 +1,8 @@
 """Repeats what finds rare faults until the time is up or something fails: soak.py --seconds N.
 
-A round gives simulation, crash tests and fuzzers each a share of the time, to fill with as many seeds,
-kills and inputs as it holds; the next round begins with other seeds. A failure names its seed and how
-to see it again; all that a program said is in build/soak-logs."""
+A round gives simulation, crash tests and fuzzers each a share of the time, to fill with as many
+seeds, kills and inputs as it holds; the next round begins with other seeds. A failure names
+its seed and how to see it again; all that a program said is in build/soak-logs."""
 
 import argparse
 import os
