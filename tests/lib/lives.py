@@ -3,9 +3,9 @@ everything is judged by what an observer outside knows.
 
 The law of a life, for each shard. Its sender numbers its messages from 0 and nothing on the way
 loses any, so what the books of the dead call offered are the numbers below `offered`, of which
-`dropped` were dropped, `stored` are there for certain, and each of those in flight is there or not. Offsets
-count what was stored without a hole, over all lives; a message that was read once is there in every
-later life until retention takes it, from the front.
+`dropped` were dropped, `stored` are there for certain, and each of those in flight is there or
+not. Offsets count what was stored without a hole, over all lives; a message that was read once is
+there in every later life until retention takes it, from the front.
 """
 
 import json
