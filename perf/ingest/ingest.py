@@ -7,20 +7,27 @@ Leaves build/perf/ingest.json."""
 import json
 import pathlib
 import re
+import signal
+import statistics
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from measure import BUILD, Pairs, cores, run, say, target, write  # noqa: E402
+from measure import (BUILD, PAIRS, Pairs, busy_seconds, cores, foreign_share,  # noqa: E402
+                     process_seconds, run, say, stopped, target, write)
 from tests.lib.harness import Host, Node, wait_until  # noqa: E402
 
 SECONDS = 1.0
 STATION = "02:00:00:00:00:01"
 BLOCK_BYTES = 256 * 1024
 DEPTH = 8
-DRIVE_BYTES = 1 << 30  # of a leg, at most
+DRIVE_BYTES = 1 << 30  # of fio's file, written again and again
+# A message of 1,024 bytes as it lies in a block: header and padding to 8 bytes; the subject is said
+# once a run, and blocks end with what did not hold another message.
+BYTES_WRITTEN_PER_MESSAGE = 1045
+RATE_SHARE = 0.97
 
 CONFIG = """
 [node]
@@ -80,17 +87,18 @@ class Ingest:
                    f"net_memif1,role=client,socket={socket},socket-abstract=no", "--to",
                    f"10.78.0.1:{port}", "--to-ethernet", STATION, "--core", self.sender, "--json",
                    "--linger", "0.05", *options,
-                    *(() if more.get("count") else ("--seconds", SECONDS)),
-                   timeout=120)
+                   *(() if more.get("count") else ("--seconds", SECONDS)), timeout=120)
         return json.loads(done.stdout)
 
     def penstock_leg(self, case):
         options, port, _ = CASES[case]
         node = self.node(NULL).start()
         try:
-            return self.blast(node.folder / "memif.sock", port, options)["messages_per_second"]
+            sent = self.blast(node.folder / "memif.sock", port, options)
         finally:
             node.drain()
+        # What was received and dropped was not ingested.
+        return node.total("stored") / sent["seconds"]
 
     def receive_only_leg(self, case):
         options, port, _ = CASES[case]
@@ -117,15 +125,15 @@ class Ingest:
             say(f"{case}: receive-only beside penstockd on a null volume")
             found = Pairs(lambda c=case: self.receive_only_leg(c),
                           lambda c=case: self.penstock_leg(c))
-            kept, ratio = found.kept, found.ratio
-            results.append({"case": case, "ratio": ratio, "receive_only": [a for a, _ in kept],
-                            "penstock": [b for _, b in kept]})
-            say(f"  {ratio:.3f} of receive-only, {max(b for _, b in kept) / 1e6:.2f} M/s at best")
+            results.append({"case": case, **found.report()})
+            rate = found.median(1) / 1e6
+            say(f"  {found.ratio:.3f} of receive-only, {rate:.2f} M/s")
             if goal:
-                targets.append(target(f"{case}_of_receive_only", ratio, goal, "ratio"))
+                targets.append(target(f"{case}_of_receive_only", found.ratio, goal, "ratio",
+                                      enough=found.enough))
             else:
-                rate = sorted(b for _, b in kept)[len(kept) // 2] / 1e6
-                targets.append(target(f"{case}_rate", rate, 20, "million messages/s"))
+                targets.append(target(f"{case}_rate", rate, 20, "million messages/s",
+                                      enough=found.enough))
         return results, targets
 
     # The drive: one node on one volume whose segments are recycled, as they are for ever after.
@@ -139,26 +147,33 @@ class Ingest:
                    "--output-format=json", timeout=120)
         return json.loads(done.stdout)["jobs"][0]["write"]["bw_bytes"]
 
-    def drive_leg(self, node):
-        before, begin = self.marks(node), time.monotonic()
-        process = self.host.start(
+    def drive_leg(self, node, *rate):
+        """What a second of load does: bytes written a second, and processor seconds a GB stored."""
+        node.process.send_signal(signal.SIGCONT)
+        before = self.marks(node)
+        sender = self.host.start(
             BUILD / "penstock-blast", "--device",
             f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no", "--to",
             "10.78.0.1:5140", "--to-ethernet", STATION, "--core", self.sender, "--size", 1024,
-            "--seconds", SECONDS + 0.4, "--linger", "0.05", stdout=subprocess.DEVNULL,
+            "--seconds", SECONDS + 0.5, "--linger", "0.05", *rate, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL)
         wait_until(lambda: self.marks(node)["stored"] > before["stored"], "the first of the leg",
-                   process=process)
-        before, begin = self.marks(node), time.monotonic()
+                   process=sender)
+        before, begin = self.marks(node, sender), time.monotonic()
         while time.monotonic() < begin + SECONDS:
             time.sleep(0.02)
-        after, end = self.marks(node), time.monotonic()
-        process.wait()
-        gigabytes = (after["stored_bytes"] - before["stored_bytes"]) / 1e9
-        self.cost.append((after["work"] - before["work"]) / gigabytes)
-        return (after["written"] - before["written"]) / (end - begin)
+        after, end = self.marks(node, sender), time.monotonic()
+        sender.wait()
+        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "all on the drive",
+                   process=node.process)
+        node.process.send_signal(signal.SIGSTOP)
+        passed = {key: after[key] - before[key] for key in after}
+        # The kernel's own work, for the drive and else, as far as it is more than when all is idle.
+        kernel = passed["machine"] - passed["node"] - passed["sender"] - self.idle * (end - begin)
+        self.cost.append((passed["work"] + max(kernel, 0)) / (passed["stored_bytes"] / 1e9))
+        return passed["written"] / (end - begin)
 
-    def marks(self, node):
+    def marks(self, node, sender=None):
         ledger = node.ledger()
         gauges = ledger["gauges"][0]
         return {"stored": ledger["total"]["stored"]["messages"],
@@ -166,38 +181,48 @@ class Ingest:
                 "dropped": ledger["total"]["dropped"]["messages"],
                 "written": gauges["bytes_written"],
                 # The shard's working turns, and whatever other threads of the process take.
-                "work": gauges["busy_cycles"] / gauges["tsc_hz"] + other_threads_seconds(node)}
+                "work": gauges["busy_cycles"] / gauges["tsc_hz"] + other_threads_seconds(node),
+                "node": process_seconds(node.process.pid),
+                "sender": process_seconds(sender.pid) if sender else 0.0,
+                "machine": busy_seconds()}
 
     def drive(self):
         say("1 KiB messages to the drive, durable: fio beside penstockd")
         self.cost = []
         node = self.node(STORED).start()
-        self.fio_leg()
-        for _ in range(3):  # until every segment is used for the second time
-            self.drive_leg(node)
-        self.cost = []
-        found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
-        kept, ratio, cost = found.kept, found.ratio, sorted(self.cost)[len(self.cost) // 2]
-        rate = sorted(b for _, b in kept)[len(kept) // 2]
-        say(f"  {ratio:.3f} of fio, {rate / 1e9:.2f} GB/s, {cost:.3f} processor seconds per GB")
-        targets = [target("drive_of_fio", ratio, 0.95, "ratio"),
+        with stopped(node.process):  # a poller would be a load beside fio
+            self.idle = foreign_share()
+            self.fio_leg()
+            for _ in range(3):  # until every segment is used for the second time
+                self.drive_leg(node)
+            found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
+            rate = found.median(1) / BYTES_WRITTEN_PER_MESSAGE
+            say(f"  {found.ratio:.3f} of fio, {found.median(1) / 1e9:.2f} GB/s")
+            # At a rate that it holds: what is dropped costs too, and is not stored.
+            self.cost = []
+            for _ in range(PAIRS):
+                self.drive_leg(node, "--rate", int(0.9 * rate))
+            cost = statistics.median(self.cost)
+            say(f"  {cost:.3f} processor seconds per GB at {0.9 * rate / 1e6:.2f} M messages/s")
+        targets = [target("drive_of_fio", found.ratio, 0.95, "ratio", enough=found.enough),
                    target("processor_seconds_per_gigabyte", cost, 0.25, "s/GB", at_least=False)]
-        targets += self.without_loss(node, 0.9 * rate / 1100)
+        targets += self.without_loss(node, int(0.9 * rate))
         targets += self.memory(node)
         node.drain()
-        return {"fio": [a for a, _ in kept], "penstock": [b for _, b in kept],
-                "cost": self.cost}, targets
+        return {"beside_fio": found.report(), "cost": self.cost}, targets
 
     def without_loss(self, node, rate):
-        say(f"  at 0.9 of that rate, {rate / 1e6:.2f} M messages/s:")
         before = self.marks(node)
         sent = self.blast(node.folder / "memif.sock", 5140,
-                          ["--size", 1024, "--rate", int(rate), "--count", int(rate)], count=True)
+                          ["--size", 1024, "--rate", rate, "--count", 2 * rate], count=True)
         wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "all on the drive",
                    process=node.process)
         lost = self.marks(node)["dropped"] - before["dropped"]
-        return [target("lost_at_0.9_of_the_highest_rate", lost / sent["messages"], 0,
-                       "share of messages", at_least=False)]
+        held = sent["messages"] / sent["seconds"] / rate
+        say(f"  {lost} lost of {sent['messages']:,} at {held:.3f} of the rate that was asked for")
+        # memif makes the sender wait: a rate that was not reached was not held.
+        return [target("lost_at_0.9_of_the_highest_rate", lost, 0, "messages", at_least=False,
+                       enough=held > RATE_SHARE)]
 
     def memory(self, node):
         status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
