@@ -17,7 +17,14 @@ def ring():
     for case in done["cases"]:
         say(f"  {case['name']}: {case['nanoseconds_per_message']:.1f} ns a message, "
             f"{case['messages_per_second'] / 1e6:.2f} M/s")
-    write("ring", [], cases=done["cases"])
+        if case["name"].startswith("line_") and case["name"][5:].isdigit():
+            case["copy_crc_per_second"] = float(run("taskset", "-c", poller, BUILD / "perf/copy_crc",
+                                                    case["name"][5:], 1).stdout)
+            say(f"    {case['messages_per_second'] / case['copy_crc_per_second']:.2f} of a loop "
+                "that only copies and checksums")
+    packed = next(case for case in done["cases"] if "packed" in case["name"])
+    write("ring", [target(f"{packed['name']}_rate", packed["messages_per_second"] / 1e6, 20,
+                          "million messages/s")], cases=done["cases"])
 
 
 def recovery():

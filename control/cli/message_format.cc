@@ -64,7 +64,7 @@ std::vector<HeaderField> headers_of(const MessageView& message) {
   const auto take = [&](auto length) -> std::string_view {
     whole = whole && rest.size() >= sizeof length;
     if (!whole) return {};
-    std::memcpy(&length, rest.data(), sizeof length);
+    length = load<decltype(length)>(std::as_bytes(std::span(rest)));
     rest.remove_prefix(sizeof length);
     whole = rest.size() >= length;
     const auto taken = rest.substr(0, length);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <ctime>
 
@@ -125,7 +126,7 @@ class Rates {
 };
 
 std::string whole(const Json& rate) {
-  return grouped(static_cast<std::uint64_t>(rate.get<double>() + 0.5));
+  return grouped(static_cast<std::uint64_t>(std::llround(rate.get<double>())));
 }
 
 std::string table_of(const Json& rates) {
