@@ -18,8 +18,8 @@ def ring():
         say(f"  {case['name']}: {case['nanoseconds_per_message']:.1f} ns a message, "
             f"{case['messages_per_second'] / 1e6:.2f} M/s")
         if case["name"].startswith("line_") and case["name"][5:].isdigit():
-            case["copy_crc_per_second"] = float(run("taskset", "-c", poller, BUILD / "perf/copy_crc",
-                                                    case["name"][5:], 1).stdout)
+            case["copy_crc_per_second"] = float(run(
+                "taskset", "-c", poller, BUILD / "perf/copy_crc", case["name"][5:], 1).stdout)
             say(f"    {case['messages_per_second'] / case['copy_crc_per_second']:.2f} of a loop "
                 "that only copies and checksums")
     packed = next(case for case in done["cases"] if "packed" in case["name"])

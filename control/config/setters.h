@@ -71,7 +71,7 @@ template <class T>
 SetKey<T> set_numbers(std::vector<unsigned> T::* member, std::int64_t most) {
   return [=](T& into, const toml::node& node) -> std::optional<std::string> {
     const toml::array* array = node.as_array();
-    const auto refusal = fmt::format("must be a list of whole numbers from 0 to {}: [0, 1]", most);
+    auto refusal = fmt::format("must be a list of whole numbers from 0 to {}: [0, 1]", most);
     if (array == nullptr) return refusal;
     std::vector<unsigned> numbers;
     for (const toml::node& element : *array) {

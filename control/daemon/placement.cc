@@ -48,7 +48,7 @@ fs::path drive_of(const std::string& path, const std::string& root) {
   if (stat(path.c_str(), &st) != 0) return {};
   const dev_t device = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
   std::error_code error;
-  const fs::path block = fs::canonical(
+  fs::path block = fs::canonical(
       fmt::format("{}/sys/dev/block/{}:{}", root, major(device), minor(device)), error);
   if (error) return {};
   const fs::path backing = block / "loop/backing_file";

@@ -117,7 +117,8 @@ Result<> DpdkPort::set_up_queues(const rte_eth_dev_info& info) {
   int result = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive_descriptors, &transmit_descriptors);
   if (result != 0) return failed(result, "adjust descriptors");
   const int socket = rte_eth_dev_socket_id(id_);
-  for (std::uint16_t q = 0; q < options_.queues; ++q) {
+  const auto queues = static_cast<std::uint16_t>(options_.queues);
+  for (std::uint16_t q = 0; q < queues; ++q) {
     rte_mempool* pool = rte_pktmbuf_pool_create(
         // Not by the port's name: DPDK allows a pool 25 characters.
         fmt::format("rx{}.{}", id_, q).c_str(), options_.buffers, kMempoolCache, 0,

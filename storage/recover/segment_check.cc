@@ -46,7 +46,7 @@ class SegmentChecker {
   Result<> check_in_order(SegmentScan& scan, std::uint32_t stop);
   // The next whole block from there on. `proven`: some block there proves the missing one.
   Result<std::optional<SegmentScan::Found>> find_next(SegmentScan& scan, std::uint32_t from,
-                                                      bool& proven);
+                                                      bool& proven) const;
   void take(const SegmentScan::Found& found);
   void find_in_index(std::size_t number);
   void compare_partitions();
@@ -295,7 +295,7 @@ Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
 
 Result<std::optional<SegmentScan::Found>> SegmentChecker::find_next(SegmentScan& scan,
                                                                     std::uint32_t from,
-                                                                    bool& proven) {
+                                                                    bool& proven) const {
   std::optional<std::uint32_t> next;
   for (;;) {
     auto found = scan.search(from);
