@@ -14,6 +14,7 @@
 #include "dataplane/port/eal.h"
 #include "storage/format/segment.h"
 #include "storage/log/block_pool.h"
+#include "storage/log/keeper.h"
 #include "storage/read/subject_filter.h"
 
 namespace penstock {
@@ -119,9 +120,15 @@ void check_volume(Check& check, std::size_t i) {
                  fmt::format("must hold at least {} blocks of {}", kBlocksMin,
                              format_size(volume.block_bytes)));
   }
-  if (volume.capacity != 0 && volume.capacity < 2 * volume.segment_bytes) {
-    check.refuse(at("volume", i, "capacity"), fmt::format("must hold at least two segments of {}",
-                                                          format_size(volume.segment_bytes)));
+  const auto shards = static_cast<std::uint64_t>(
+      std::ranges::count(check.config.shards, volume.name, &ShardConfig::volume));
+  const std::uint64_t least =
+      std::max<std::uint64_t>(shards, 1) * Keeper::kSlotsMin * volume.segment_bytes;
+  if (volume.capacity != 0 && volume.capacity < least) {
+    check.refuse(at("volume", i, "capacity"),
+                 fmt::format("must hold {} segments of {} for each of its {} shards: {}",
+                             Keeper::kSlotsMin, format_size(volume.segment_bytes), shards,
+                             format_size(least)));
   }
 }
 

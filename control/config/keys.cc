@@ -126,7 +126,7 @@ const Section<VolumeConfig>& volume_section() {
       {{"volume.segment_bytes", "size", "\"256MiB\"",
         "size of a segment; fixed when the volume is made"},
        set_size(&T::segment_bytes, kSegmentBytesMin, kSegmentBytesMax)},
-      {{"volume.capacity", "size", "0", "of all segments; 0: as much as there is"},
+      {{"volume.capacity", "size", "0", "of all segments, at least 3 for each shard; 0: as much as there is"},
        set_size(&T::capacity, 0, kAnySize)},
       {{"volume.ready_segments", "integer", "2", "written once ahead of need, for each log"},
        set_number(&T::ready_segments, 1, 8)},

@@ -24,7 +24,7 @@ std::size_t queues_of(const PortConfig& port, const Config& config) {
 // The index of the segment being filled and of the one being closed, and the pages they are laid
 // out in.
 std::uint64_t index_memory(const VolumeConfig& volume) {
-  const std::uint64_t blocks = volume.segment_bytes / kBlockBytesMin;
+  const std::uint64_t blocks = volume.segment_bytes / kPageBytes;  // lingering ones are short
   return 4 * blocks * sizeof(IndexEntry) + 2 * volume.block_bytes + 2 * kMiB;
 }
 

@@ -193,12 +193,11 @@ Result<> Node::create_ledger() {
   return {};
 }
 
-// One ready segment for each log, so that the first messages do not wait for it.
+// One ready segment for each log, so that the first messages do not wait for it. Without room for
+// them the node starts all the same, and says so.
 void Node::prepare_first_segments(const volatile std::sig_atomic_t& stop) {
   for (RunningVolume& volume : volumes_) {
-    std::size_t prepared = 0;
-    while (!stopping(stop) && prepared < volume.channels.size() && volume.keeper->step()) {
-      ++prepared;
+    while (!stopping(stop) && !volume.keeper->all_have_slots() && volume.keeper->step()) {
     }
   }
 }
@@ -309,10 +308,13 @@ void Node::run(const volatile std::sig_atomic_t& stop) {
 
 bool Node::drain() {
   for (const auto& shard : shards_) shard->stop();
+  // What is in memory may still need a segment, but none ahead of need.
+  for (RunningVolume& volume : volumes_) volume.keeper->set_ready_slots(1);
   const auto ended = [](const auto& shard) { return shard->ended(); };
   while (!std::ranges::all_of(shards_, ended)) {
     if (!step_keepers()) pause();
   }
+  for (RunningVolume& volume : volumes_) volume.keeper->set_ready_slots(0);
   while (step_keepers()) {
   }
   publish_gauges();
@@ -333,7 +335,7 @@ void Node::report_volumes() {
     if (status.last_error == reported_[i]) continue;
     reported_[i] = status.last_error;
     if (status.last_error.empty()) {
-      spdlog::info("volume {}: has room again", volumes_[i].config.name);
+      spdlog::info("volume {}: is well again", volumes_[i].config.name);
     } else {
       spdlog::error("volume {}: {}", volumes_[i].config.name, status.last_error);
     }

@@ -1,6 +1,8 @@
 #include "control/daemon/volumes.h"
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 #include <cstring>
@@ -10,7 +12,9 @@
 #include <spdlog/spdlog.h>
 
 #include "base/rng.h"
+#include "control/config/value.h"
 #include "storage/volume/device_null.h"
+#include "storage/volume/file.h"
 
 namespace penstock {
 namespace {
@@ -23,35 +27,81 @@ VolumeId random_volume_id() {
   return id;
 }
 
+// Makes the directory of a volume that is not there yet, durably.
+Result<> make_directory(const std::filesystem::path& path) {
+  if (path.native().starts_with("/dev/")) {
+    return fail(Errc::kNotFound, fmt::format("there is no device {}", path.native()));
+  }
+  std::error_code error;
+  auto there = path;
+  while (!std::filesystem::exists(there, error) && there.has_relative_path()) {
+    there = there.parent_path();
+  }
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return fail_errno(error.value(), "create the volume's directory " + path.native());
+  }
+  for (auto made = path; made != there; made = made.parent_path()) {
+    if (auto synced = sync_directory(made.parent_path()); !synced) return synced;
+  }
+  return {};
+}
+
 Result<std::unique_ptr<VolumeDevice>> open_device(const VolumeConfig& config) {
   if (config.kind == VolumeKind::kNull) return make_null_volume_device();
   struct stat st{};
   if (stat(config.path.c_str(), &st) != 0 && errno == ENOENT) {
-    std::error_code error;
-    std::filesystem::create_directories(config.path, error);
-    if (error) return fail_errno(error.value(), "create the volume's directory " + config.path);
+    if (auto made = make_directory(config.path); !made) {
+      return std::unexpected(std::move(made.error()));
+    }
+  }
+  struct statfs fs{};
+  const bool known = statfs(config.path.c_str(), &fs) == 0;
+  if (known && fs.f_type == TMPFS_MAGIC && !S_ISBLK(st.st_mode)) {
+    spdlog::warn("volume {}: {} lies in memory (tmpfs): nothing of it outlives a restart of the "
+                 "host",
+                 config.name, config.path);
   }
   return open_volume_device(config.path, DeviceAccess::kReadWrite);
 }
 
-Result<std::unique_ptr<VolumeDevice>> open_locked(const VolumeConfig& config) {
-  auto device = open_device(config);
-  if (!device) return device;
-  if (auto locked = (*device)->lock(); !locked) return std::unexpected(std::move(locked.error()));
-  return device;
-}
-
+// What lies there is judged before anything is written, be it a lock: a volume of another version,
+// and whatever is not a volume, stay untouched.
 Result<Volume> open_or_create(const VolumeConfig& config, Clock& clock) {
-  auto device = open_locked(config);
+  auto device = open_device(config);
   if (!device) return std::unexpected(std::move(device.error()));
-  auto opened = Volume::open(std::move(*device));
-  if (opened || opened.error().code != Errc::kNotFound) return opened;
-  // Blank: a new volume. The device went into the failed attempt, so it is opened again.
-  device = open_locked(config);
-  if (!device) return std::unexpected(std::move(device.error()));
+  auto exists = Volume::exists(**device);
+  if (!exists) return std::unexpected(std::move(exists.error()));
+  if (auto locked = (*device)->lock(); !locked) return std::unexpected(std::move(locked.error()));
+  exists = Volume::exists(**device);  // now for certain: nobody else can make it meanwhile
+  if (!exists) return std::unexpected(std::move(exists.error()));
+  if (*exists) return Volume::open(std::move(*device));
   spdlog::info("volume {}: blank, making a new volume at {}", config.name, config.path);
   return Volume::create(std::move(*device), {.segment_bytes = config.segment_bytes},
                         random_volume_id(), clock.unix_now());
+}
+
+// What each log needs at least has to fit the volume's capacity and its device.
+Result<> check_room(const RunningVolume& running, std::size_t logs) {
+  const std::uint64_t bytes = running.volume->superblock().segment_bytes;
+  const std::uint64_t least = logs * Keeper::kSlotsMin * bytes;
+  const VolumeConfig& config = running.config;
+  if (config.capacity != 0 && config.capacity < least) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("its capacity of {} is too low: {} shards need {} segments of {} each, "
+                            "{} in all",
+                            format_size(config.capacity), logs, Keeper::kSlotsMin,
+                            format_size(bytes), format_size(least)));
+  }
+  auto space = running.volume->device().space();
+  if (!space) return std::unexpected(std::move(space.error()));
+  if (space->total_bytes < least) {
+    return fail(Errc::kNoSpace,
+                fmt::format("{} has {} MiB: {} shards need {} segments of {} each, {} in all",
+                            config.path, space->total_bytes / kMiB, logs, Keeper::kSlotsMin,
+                            format_size(bytes), format_size(least)));
+  }
+  return {};
 }
 
 void report(const VolumeConfig& config, const RecoveredVolume& recovered) {
@@ -88,6 +138,9 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
                     "bytes: lower block_bytes, or make a new volume",
                     config.block_bytes, segment_bytes));
   }
+  if (auto room = check_room(running, logs.size()); !room) {
+    return std::unexpected(std::move(room.error()));
+  }
   if (auto named = running.volume->add_streams(streams); !named) {
     return std::unexpected(std::move(named.error()));
   }
@@ -113,10 +166,11 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
     running.recovered.logs[log];  // a new one has nothing to recover
   }
   // Also logs that no shard writes any more: retention looks after them.
-  for (const auto& [log, kept] : running.recovered.logs) {
+  for (auto& [log, kept] : running.recovered.logs) {
     const auto channel = running.channels.find(log);
-    running.keeper->add_log(
-        log, channel == running.channels.end() ? nullptr : channel->second.get(), kept.segments);
+    running.keeper->add_log(log,
+                            channel == running.channels.end() ? nullptr : channel->second.get(),
+                            std::move(kept.segments));
   }
   return running;
 }

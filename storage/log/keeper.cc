@@ -1,6 +1,7 @@
 #include "storage/log/keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -10,55 +11,67 @@ namespace penstock {
 namespace {
 
 constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
+// A segment that cannot be retired is tried again after this, so often: then it is left as it is.
+constexpr std::int64_t kRetirePauseNs = 10 * kNanosPerSecond;
+constexpr unsigned kRetireTries = 3;
 
 }  // namespace
 
 Keeper::Keeper(Volume& volume, const KeeperOptions& options, Clock& clock)
-    : volume_(volume), options_(options), clock_(clock) {}
-
-void Keeper::know_slot(SlotIndex slot) {
-  ++status_.slots;
-  next_new_slot_ = std::max(next_new_slot_, SlotIndex(slot.value + 1));
-}
+    : volume_(volume),
+      options_(options),
+      clock_(clock),
+      supply_(volume,
+              {.capacity_bytes = options.capacity_bytes,
+               .min_free_bytes = options.retention.min_free_bytes},
+              clock) {}
 
 void Keeper::add_log(LogNumber number, SegmentChannel* channel, std::vector<KeptSegment> segments) {
-  for (const KeptSegment& segment : segments) know_slot(SlotIndex(segment.header.slot));
+  for (const KeptSegment& segment : segments) supply_.know(SlotIndex(segment.header.slot));
   logs_[number] = Log{.channel = channel, .segments = std::move(segments)};
+  update_status();
 }
 
 void Keeper::add_free_slot(SlotIndex slot) {
-  know_slot(slot);
-  free_.push_back(slot);
-  status_.free_slots = free_.size();
+  supply_.know(slot);
+  supply_.add_free(slot);
+  update_status();
 }
 
 void Keeper::add_quarantined_slot(SlotIndex slot) {
-  know_slot(slot);
-  ++status_.quarantined_slots;
+  supply_.know(slot);
+  ++quarantined_;
+  update_status();
 }
 
 const std::vector<KeptSegment>& Keeper::segments(LogNumber log) const {
   return logs_.at(log).segments;
 }
 
+bool Keeper::all_have_slots() const {
+  return std::ranges::all_of(logs_, [](const auto& entry) {
+    return entry.second.channel == nullptr || entry.second.ready > 0;
+  });
+}
+
 bool Keeper::step() {
   bool worked = false;
   for (auto& [number, log] : logs_) {
-    worked |= handle_events(log);
-    worked |= retire_by_rule(number, log);
+    worked |= handle_events(number, log);
+    if (is_due(log)) worked |= retire_oldest(log);
   }
   worked |= keep_space_free();
-  for (auto& [number, log] : logs_) {
-    if (prepare_one(number, log)) return true;
-  }
+  worked |= prepare_one();
+  update_status();
   return worked;
 }
 
-bool Keeper::handle_events(Log& log) {
+bool Keeper::handle_events(LogNumber number, Log& log) {
   if (log.channel == nullptr) return false;
   bool worked = false;
   while (auto event = log.channel->events.pop()) {
     worked = true;
+    const SlotIndex slot(event->header.slot);
     const auto same = [&](const KeptSegment& kept) {
       return kept.header.sequence == event->header.sequence;
     };
@@ -80,90 +93,39 @@ bool Keeper::handle_events(Log& log) {
         volume_.device().close_slot(event->file);
         // Its header may never have become durable: then it was not counted as taken.
         if (std::erase_if(log.segments, same) == 0) --log.ready;
-        release(SlotIndex(event->header.slot));
+        // It may also lie on the drive, and must not come back when younger ones are gone.
+        if (auto freed = mark_free(number.value, slot); freed) {
+          supply_.add_free(slot);
+        } else {
+          fault_ = freed.error().what;
+          supply_.rest(slot);
+        }
+        retry_at_ = MonotonicNanos(0);
         break;
     }
   }
   return worked;
 }
 
-// Whether the oldest segment may go: closed, and not the newest closed one, whose index holds where
-// every partition goes on.
-bool Keeper::can_retire(const Log& log) {
-  if (log.segments.size() < 2) return false;
+// Whether the oldest segment may go: not the last one, and not the newest closed one, whose index
+// holds where every partition goes on.
+bool Keeper::can_retire(const Log& log) const {
+  if (log.segments.size() < 2 || clock_.monotonic_now() < log.retire_at) return false;
   const auto closed = std::ranges::count_if(log.segments, &KeptSegment::closed);
   return closed > (log.segments.front().closed ? 1 : 0);
 }
 
-bool Keeper::retire_by_rule(LogNumber number, Log& log) {
-  if (clock_.monotonic_now() < retry_at_) return false;
+// By a rule of the log's own.
+bool Keeper::is_due(const Log& log) const {
   const Retention& rule = options_.retention;
-  bool retired = false;
-  while (can_retire(log)) {
-    const KeptSegment& oldest = log.segments.front();
-    const bool too_many = rule.max_bytes != 0 &&
-                          log.segments.size() * volume_.superblock().segment_bytes > rule.max_bytes;
-    const bool too_old = rule.max_age_ns != 0 && oldest.closed &&
-                         clock_.unix_now().value - oldest.footer.last_received_ns > rule.max_age_ns;
-    if (!too_many && !too_old) break;
-    if (auto done = retire_oldest(number, log); !done) {
-      status_.last_error = done.error().what;
-      retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
-      break;
-    }
-    retired = true;
-  }
-  return retired;
-}
-
-// The header goes first, durably: else a segment could come back with a crash, and without its
-// younger neighbours whose slots were used again.
-Result<> Keeper::retire_oldest(LogNumber number, Log& log) {
-  const SlotIndex slot(log.segments.front().header.slot);
-  if (auto done = mark_free(number, slot); !done) return done;
-  log.segments.erase(log.segments.begin());
-  ++status_.retired_segments;
-  release(slot);
-  return {};
-}
-
-// Gives space back to the file system while others leave too little of it: free slots first, then
-// the oldest segment of the longest log. One slot a call.
-bool Keeper::keep_space_free() {
-  const std::uint64_t least = options_.retention.min_free_bytes;
-  const MonotonicNanos now = clock_.monotonic_now();
-  if (least == 0 || now < space_at_) return false;
-  const auto space = volume_.device().space();
-  if (!space || space->free_bytes >= least) {
-    space_at_ = now + kRetryPauseNs;
-    return false;
-  }
-  if (free_.empty()) {
-    const auto longest = std::ranges::max_element(logs_, {}, [](const auto& entry) {
-      return can_retire(entry.second) ? entry.second.segments.size() : 0;
-    });
-    if (longest == logs_.end() || !can_retire(longest->second) ||
-        !retire_oldest(longest->first, longest->second)) {
-      space_at_ = now + kRetryPauseNs;
-      return false;
-    }
-  }
-  if (auto removed = volume_.device().remove_slot(free_.back()); !removed) {
-    status_.last_error = removed.error().what;
-    space_at_ = now + kRetryPauseNs;
-    return false;
-  }
-  removed_.push_back(free_.back());
-  free_.pop_back();
-  status_.free_slots = free_.size();
-  --status_.slots;
-  return true;
-}
-
-void Keeper::release(SlotIndex slot) {
-  retry_at_ = MonotonicNanos(0);
-  free_.push_back(slot);
-  status_.free_slots = free_.size();
+  if (!can_retire(log)) return false;
+  const std::uint64_t bytes = log.segments.size() * volume_.superblock().segment_bytes;
+  if (rule.max_bytes != 0 && bytes > rule.max_bytes) return true;
+  const KeptSegment& oldest = log.segments.front();
+  // One without a footer got its last message before the next one was begun.
+  const std::int64_t last =
+      oldest.closed ? oldest.footer.last_received_ns : log.segments[1].header.created_ns;
+  return rule.max_age_ns != 0 && clock_.unix_now().value - last > rule.max_age_ns;
 }
 
 bool Keeper::rules_allow_retiring() const {
@@ -171,88 +133,125 @@ bool Keeper::rules_allow_retiring() const {
   return rule.max_bytes != 0 || rule.max_age_ns != 0 || rule.min_free_bytes != 0;
 }
 
-bool Keeper::prepare_one(LogNumber number, Log& log) {
-  if (log.channel == nullptr || log.ready >= options_.ready_slots) return false;
-  const bool pausing = clock_.monotonic_now() < retry_at_;
-  auto slot =
-      pausing ? Result<SlotIndex>(fail(Errc::kBusy, status_.last_error)) : free_slot(number, log);
-  if (!slot) {
-    status_.last_error = slot.error().what;
-    status_.full = log.ready == 0;
-    // relaxed: a hint for the log's books.
-    log.channel->full.store(status_.full, std::memory_order_relaxed);
-    if (!pausing) retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
-    return false;
+// When the volume needs room: that with the oldest segment of all; of equally old ones the longest.
+Keeper::Log* Keeper::log_to_shorten() {
+  const auto age = [](const Log& log) {
+    return std::pair(log.segments.front().header.created_ns,
+                     -static_cast<std::int64_t>(log.segments.size()));
+  };
+  Log* oldest = nullptr;
+  for (auto& [number, log] : logs_) {
+    if (!can_retire(log)) continue;
+    if (oldest == nullptr || age(log) < age(*oldest)) oldest = &log;
   }
-  auto file = make_ready(number, *slot);
-  if (!file) {
-    status_.last_error = file.error().what;
-    // Another slot may be good where this one is not: it goes to the end of the row.
-    free_.insert(free_.begin(), *slot);
-    status_.free_slots = free_.size();
-    retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
-    return false;
+  return oldest;
+}
+
+// The header goes first, durably: else a segment could come back with a crash, and without its
+// younger neighbours whose slots were used again. False: it stays for now.
+bool Keeper::retire_oldest(Log& log) {
+  const SegmentHeader& header = log.segments.front().header;
+  const SlotIndex slot(header.slot);
+  if (auto freed = mark_free(header.log, slot); !freed) {
+    fault_ = freed.error().what;
+    log.retire_at = clock_.monotonic_now() + kRetirePauseNs;
+    if (++log.failures < kRetireTries) return false;
+    // Where even that page cannot be written, the slot is good for nothing more: what it holds is
+    // left alone, and must not keep the others.
+    ++quarantined_;
+    log.retire_at = MonotonicNanos(0);
+  } else {
+    supply_.add_free(slot);
+    ++status_.retired_segments;
+    retry_at_ = MonotonicNanos(0);
   }
-  const SegmentSequence oldest(log.segments.empty() ? 0 : log.segments.front().header.sequence);
-  CHECK(log.channel->ready.push({*slot, *file, oldest}));
-  ++log.ready;
-  log.channel->full.store(false, std::memory_order_relaxed);
-  status_.full = false;
-  status_.last_error.clear();
+  log.failures = 0;
+  log.segments.erase(log.segments.begin());
   return true;
 }
 
-// A slot to prepare: a free one, a new one, or the oldest segment's if the rules let it go.
-Result<SlotIndex> Keeper::free_slot(LogNumber number, Log& log) {
-  VolumeDevice& device = volume_.device();
-  const std::uint64_t bytes = volume_.superblock().segment_bytes;
-  if (free_.empty()) {
-    const bool within =
-        options_.capacity_bytes == 0 || (status_.slots + 1) * bytes <= options_.capacity_bytes;
-    std::string why =
-        fmt::format("the volume's capacity of {} MiB is used up", options_.capacity_bytes / kMiB);
-    if (within) {
-      auto made = make_new_slot();
-      if (made) return made;
-      why = made.error().what;
-    }
-    if (!rules_allow_retiring() || !can_retire(log)) {
-      return fail(Errc::kNoSpace,
-                  fmt::format("{}: no segment is free: {}; raise capacity, or let retention delete",
-                              device.name(), why));
-    }
-    if (auto done = retire_oldest(number, log); !done) {
-      return std::unexpected(std::move(done.error()));
-    }
+// Gives space back to the file system while others leave too little of it: free slots first, then
+// the oldest segment. One slot a call.
+bool Keeper::keep_space_free() {
+  const std::uint64_t least = options_.retention.min_free_bytes;
+  const MonotonicNanos now = clock_.monotonic_now();
+  if (least == 0 || now < space_at_) return false;
+  const auto space = volume_.device().space();
+  const bool enough = !space || space->free_bytes >= least;
+  if (!enough && supply_.free_slots() == 0) {
+    if (Log* log = log_to_shorten()) retire_oldest(*log);
   }
-  const SlotIndex slot = free_.back();
-  free_.pop_back();
-  status_.free_slots = free_.size();
-  return slot;
+  const auto removed = enough ? Result<bool>(false) : supply_.remove_free();
+  if (!removed) fault_ = removed.error().what;
+  if (removed && *removed) return true;
+  space_at_ = now + kRetryPauseNs;
+  return false;
 }
 
-Result<SlotIndex> Keeper::make_new_slot() {
-  VolumeDevice& device = volume_.device();
-  const std::uint64_t bytes = volume_.superblock().segment_bytes;
-  auto space = device.space();
-  if (!space) return std::unexpected(std::move(space.error()));
-  if (space->free_bytes < bytes + options_.retention.min_free_bytes) {
-    return fail(Errc::kNoSpace,
-                fmt::format("{} MiB are free on {}", space->free_bytes / kMiB, device.name()));
+// The log that has the fewest slots ready, and fewer than it should; of equals, in turn.
+std::optional<LogNumber> Keeper::neediest() const {
+  std::optional<LogNumber> found;
+  std::pair<unsigned, bool> least;
+  for (const auto& [number, log] : logs_) {
+    if (log.channel == nullptr || log.ready >= options_.ready_slots) continue;
+    const std::pair need(log.ready, number <= served_);
+    if (found && least <= need) continue;
+    found = number;
+    least = need;
   }
-  const SlotIndex slot = removed_.empty() ? next_new_slot_ : removed_.back();
-  if (auto made = device.create_slot(slot); !made) return std::unexpected(std::move(made.error()));
-  if (!removed_.empty()) removed_.pop_back();
-  know_slot(slot);
-  return slot;
+  return found;
 }
 
-Result<> Keeper::mark_free(LogNumber log, SlotIndex slot) {
+bool Keeper::prepare_one() {
+  if (clock_.monotonic_now() < retry_at_) return false;
+  const auto number = neediest();
+  if (!number) {
+    shortage_.reset();
+    return false;
+  }
+  auto slot = take_slot();
+  if (!slot) {
+    shortage_ = std::move(slot.error());
+    retry_at_ = clock_.monotonic_now() + kRetryPauseNs;
+    return false;
+  }
+  if (!*slot) return true;
+  auto file = make_ready(*number, **slot);
+  if (!file) {
+    // Another slot may be good where this one is not.
+    fault_ = file.error().what;
+    supply_.rest(**slot);
+    return true;
+  }
+  Log& log = logs_.at(*number);
+  const SegmentSequence oldest(log.segments.empty() ? 0 : log.segments.front().header.sequence);
+  CHECK(log.channel->ready.push({**slot, *file, oldest}));
+  ++log.ready;
+  served_ = *number;
+  shortage_.reset();
+  return true;
+}
+
+// A free slot, a new one, or the oldest segment's if the rules let it go; nothing while one is made.
+Result<std::optional<SlotIndex>> Keeper::take_slot() {
+  auto slot = supply_.take();
+  if (slot || slot.error().code != Errc::kNoSpace) return slot;
+  Log* log = rules_allow_retiring() ? log_to_shorten() : nullptr;
+  if (log == nullptr) {
+    return fail(Errc::kNoSpace, slot.error().what +
+                                    ", and no segment may be deleted: make room, raise capacity, or "
+                                    "let retention delete");
+  }
+  if (!retire_oldest(*log)) return fail(Errc::kIoError, fault_);
+  return supply_.take();
+}
+
+Result<> Keeper::mark_free(std::uint32_t log, SlotIndex slot) {
   const Superblock& superblock = volume_.superblock();
   const PageBuffer page = allocate_pages(kPageBytes);
   SegmentHeader header{};
   header.volume = superblock.volume;
-  header.log = log.value;
+  header.log = log;
   header.slot = slot.value;
   header.state = SlotState::kFree;
   header.segment_bytes = superblock.segment_bytes;
@@ -268,9 +267,36 @@ Result<SlotFile> Keeper::make_ready(LogNumber log, SlotIndex slot) {
   const PageBuffer page = allocate_pages(kPageBytes);
   auto done =
       device.write(slot, volume_.superblock().segment_bytes - kPageBytes, {page.get(), kPageBytes});
-  if (done) done = mark_free(log, slot);
+  if (done) done = mark_free(log.value, slot);
   if (!done) return std::unexpected(std::move(done.error()));
   return device.open_slot(slot);
+}
+
+// A log that waits for a slot books its messages by this.
+void Keeper::tell_shortage() {
+  for (auto& [number, log] : logs_) {
+    if (log.channel == nullptr) continue;
+    Shortage why = Shortage::kNone;
+    if (shortage_ && log.ready == 0) {
+      why = shortage_->code == Errc::kNoSpace ? Shortage::kFull : Shortage::kFailed;
+    }
+    // relaxed: a hint for the log's books.
+    log.channel->shortage.store(why, std::memory_order_relaxed);
+  }
+}
+
+void Keeper::update_status() {
+  tell_shortage();
+  const bool failing =
+      supply_.resting_slots() > 0 ||
+      std::ranges::any_of(logs_, [](const auto& entry) { return entry.second.failures > 0; });
+  if (!failing) fault_.clear();
+  const bool waiting = shortage_ && !all_have_slots();
+  status_.full = waiting && shortage_->code == Errc::kNoSpace;
+  status_.last_error = waiting ? shortage_->what : fault_;
+  status_.slots = supply_.slots();
+  status_.free_slots = supply_.free_slots();
+  status_.quarantined_slots = quarantined_ + supply_.resting_slots();
 }
 
 }  // namespace penstock

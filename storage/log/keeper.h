@@ -4,18 +4,20 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "storage/log/segment_channel.h"
+#include "storage/log/slot_supply.h"
 #include "storage/volume/volume.h"
 
 namespace penstock {
 
 // What may be deleted, and when. A rule that is 0 is not applied. Without any rule nothing is ever
-// deleted: a full volume then stops admitting. The oldest segment goes first, and
-// never a log's newest closed one.
+// deleted: a full volume then stops admitting. With one, a full volume lets its oldest segment go.
+// The oldest of a log goes first, and never its newest closed one.
 struct Retention {
   std::uint64_t max_bytes = 0;       // of a log's slots
   std::int64_t max_age_ns = 0;       // since a segment's last message
@@ -36,16 +38,20 @@ struct KeptSegment {
 
 struct KeeperStatus {
   bool full = false;       // a log waits for a slot and there is none to give
-  std::string last_error;  // why not, or what failed last; empty when all is well
+  std::string last_error;  // what keeps the volume from being well; empty when all is
   std::uint64_t slots = 0;
   std::uint64_t free_slots = 0;
   std::uint64_t retired_segments = 0;
-  std::uint64_t quarantined_slots = 0;  // unreadable header: kept for inspection, never reused
+  // Not used: with an unreadable header, kept for inspection; or one that failed lately.
+  std::uint64_t quarantined_slots = 0;
 };
 
 // One thread. The volume and channels outlive it.
 class Keeper {
  public:
+  // What a log needs at least: its newest closed segment, the open one, and the next.
+  static constexpr std::uint64_t kSlotsMin = 3;
+
   Keeper(Volume& volume, const KeeperOptions& options, Clock& clock);
 
   // A log of this volume, with the segments that recovery found, oldest first. Without a channel
@@ -55,9 +61,15 @@ class Keeper {
   void add_free_slot(SlotIndex slot);
   void add_quarantined_slot(SlotIndex slot);
 
-  // Handles events, applies retention, prepares at most one slot. Returns whether anything was
-  // done; false means: nothing to do until an event comes or time passes.
+  // Handles events, applies retention, prepares a slot for the log that has the fewest: a piece of
+  // it when it has to be made. Returns whether anything was done; false means: nothing to do until
+  // an event comes or time passes.
   bool step();
+
+  // How many slots each log is to have ready from now on: fewer while it ends, 0 when it has.
+  void set_ready_slots(unsigned count) { options_.ready_slots = count; }
+  // Whether every log that is written has a slot to go on with.
+  [[nodiscard]] bool all_have_slots() const;
 
   [[nodiscard]] const KeeperStatus& status() const { return status_; }
   [[nodiscard]] const std::vector<KeptSegment>& segments(LogNumber log) const;
@@ -67,31 +79,36 @@ class Keeper {
     SegmentChannel* channel;
     std::vector<KeptSegment> segments;  // oldest first
     unsigned ready = 0;                 // slots handed over and not yet taken
+    unsigned failures = 0;              // to retire the oldest, in a row
+    MonotonicNanos retire_at{0};        // not before: it failed
   };
 
-  void know_slot(SlotIndex slot);
-  bool handle_events(Log& log);
-  [[nodiscard]] static bool can_retire(const Log& log);
+  bool handle_events(LogNumber number, Log& log);
+  [[nodiscard]] bool can_retire(const Log& log) const;
   [[nodiscard]] bool rules_allow_retiring() const;
-  bool retire_by_rule(LogNumber number, Log& log);
-  [[nodiscard]] Result<> retire_oldest(LogNumber number, Log& log);
+  [[nodiscard]] bool is_due(const Log& log) const;
+  [[nodiscard]] Log* log_to_shorten();
+  bool retire_oldest(Log& log);
   bool keep_space_free();
-  void release(SlotIndex slot);
-  bool prepare_one(LogNumber number, Log& log);
-  [[nodiscard]] Result<SlotIndex> free_slot(LogNumber number, Log& log);
-  [[nodiscard]] Result<SlotIndex> make_new_slot();
-  [[nodiscard]] Result<> mark_free(LogNumber log, SlotIndex slot);
+  [[nodiscard]] std::optional<LogNumber> neediest() const;
+  bool prepare_one();
+  [[nodiscard]] Result<std::optional<SlotIndex>> take_slot();
+  [[nodiscard]] Result<> mark_free(std::uint32_t log, SlotIndex slot);
   [[nodiscard]] Result<SlotFile> make_ready(LogNumber log, SlotIndex slot);
+  void tell_shortage();
+  void update_status();
 
   Volume& volume_;
   KeeperOptions options_;
   Clock& clock_;
   std::map<LogNumber, Log> logs_;
-  std::vector<SlotIndex> free_;
-  std::vector<SlotIndex> removed_;  // their numbers are used again
-  SlotIndex next_new_slot_{0};
-  MonotonicNanos retry_at_{0};  // after the drive was full or failed
+  SlotSupply supply_;
+  LogNumber served_{0};         // got the last slot
+  MonotonicNanos retry_at_{0};  // no slot is looked for before: there was none, or the drive failed
   MonotonicNanos space_at_{0};  // when the file system's free space is looked at next
+  std::optional<Error> shortage_;  // why no slot could be prepared; nothing: one could
+  std::string fault_;              // the last slot that failed, and how
+  std::uint64_t quarantined_ = 0;
   KeeperStatus status_;
 };
 

@@ -73,15 +73,24 @@ Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
   seal();
   Block* block = pool_.take();
   if (block == nullptr) {
-    if (failures_ >= kFailuresUntilPause) return Appended::kVolumeFailed;
-    // relaxed: a hint for the books; nothing else depends on it.
-    const bool full = wants_slot_ && channel_.full.load(std::memory_order_relaxed);
-    return full ? Appended::kVolumeFull : Appended::kDriveSlow;
+    return why_no_block();
   }
   builder_.start(block);
   opened_at_ = now_;
   CHECK(builder_.append(set, origin, message));
   return Appended::kOk;
+}
+
+Appended LogWriter::why_no_block() const {
+  if (failures_ >= kFailuresUntilPause) return Appended::kVolumeFailed;
+  if (!wants_slot_) return Appended::kDriveSlow;
+  // relaxed: a hint for the books; nothing else depends on it.
+  switch (channel_.shortage.load(std::memory_order_relaxed)) {
+    case Shortage::kFull: return Appended::kVolumeFull;
+    case Shortage::kFailed: return Appended::kVolumeFailed;
+    case Shortage::kNone: break;
+  }
+  return Appended::kDriveSlow;
 }
 
 void LogWriter::seal() {
@@ -231,9 +240,7 @@ bool LogWriter::begin_segment() {
   auto slot = channel_.ready.pop();
   wants_slot_ = !slot.has_value();
   if (!slot) return false;
-  auto index = ring_.attach(slot->file.fd);
-  CHECK(index.has_value());  // two segments at most hold an entry of the table
-  current_ = retiring_ == &segment_a_ ? &segment_b_ : &segment_a_;
+  SegmentWriter* fresh = retiring_ == &segment_a_ ? &segment_b_ : &segment_a_;
   SegmentHeader header{};
   header.volume = options_.volume;
   header.log = options_.log.value;
@@ -246,6 +253,15 @@ bool LogWriter::begin_segment() {
   header.oldest_sequence = slot->oldest.value;
   header.segment_bytes = options_.segment_bytes;
   header.created_ns = clock_.unix_now().value;
+  auto index = ring_.attach(slot->file.fd);
+  if (!index) {
+    // The kernel is out of memory, say. The slot goes back, and another is tried later.
+    ++failures_;
+    retry_at_ = now_ + kRetryPauseNs;
+    CHECK(channel_.events.push({SegmentEvent::Kind::kVoid, slot->file, header, {}}));
+    return false;
+  }
+  current_ = fresh;
   ++next_segment_;
   current_->begin(header, slot->file, {*index, slot->file.base});
   op(end_op_++) = {.segment = current_, .offset = 0, .bytes = current_->header_page()};

@@ -132,7 +132,7 @@ class LogWriter {
   // Seals the open block now if it has messages, whatever its linger.
   void seal();
 
-  // After seal(): true when nothing is open, sealed or in flight. Then finish() may be called.
+  // After seal(): true when nothing is open, sealed or in flight.
   [[nodiscard]] bool drained() const;
   // Writes an empty marker block that proves all before it durable (orderly end); poll until
   // drained().
@@ -154,6 +154,7 @@ class LogWriter {
     std::span<const std::byte> bytes;
   };
 
+  [[nodiscard]] Appended why_no_block() const;
   Appended append_to_new_block(CaptureSetId set, std::size_t origin, const MessageView& message);
   void seal_lingering();
   bool reap();

@@ -17,16 +17,19 @@ struct ReadySlot {
   SegmentSequence oldest;  // oldest segment of the log that is kept now
 };
 
+// Why a log has no slot: by the drive's room or by its fault.
+enum class Shortage : std::uint8_t { kNone, kFull, kFailed };
+
 // What a log reports about a slot that it has.
 struct SegmentEvent {
   enum class Kind : std::uint8_t {
     kTaken,     // header is durable: the slot now holds segment `header.sequence`
     kClosed,    // footer is durable
     kPoisoned,  // a write failed: closed at its last good block, without a footer
-    kVoid,      // all its blocks were rewritten elsewhere: may be retired at once
+    kVoid,      // it holds nothing that counts: none of its blocks is durable, or it was never begun
   };
   Kind kind;
-  SlotFile file;  // with kClosed, kPoisoned, kVoid: the ring has let go of it
+  SlotFile file;  // with kClosed, kPoisoned, kVoid: the ring has let go of it, close it
   SegmentHeader header;
   SegmentFooter footer;  // kClosed only
 };
@@ -36,7 +39,7 @@ struct SegmentChannel {
   static constexpr std::size_t kEventsMax = 256;
   SpscRing<ReadySlot> ready{kReadyMax};       // keeper -> log
   SpscRing<SegmentEvent> events{kEventsMax};  // log -> keeper
-  std::atomic<bool> full{false};              // the keeper has no slot to give and cannot make one
+  std::atomic<Shortage> shortage{Shortage::kNone};  // the keeper has no slot to give
 };
 
 }  // namespace penstock

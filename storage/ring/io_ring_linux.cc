@@ -20,7 +20,9 @@ constexpr std::size_t kBufferBytesMax = 1 * kGiB;  // the kernel's limit for one
 
 class LinuxRing final : public IoRing {
  public:
-  ~LinuxRing() override { io_uring_queue_exit(&ring_); }
+  ~LinuxRing() override {
+    if (started_) io_uring_queue_exit(&ring_);
+  }
 
   Result<> start(const IoRingOptions& options);
   Result<> register_memory(std::span<std::byte> memory) override;
@@ -43,6 +45,8 @@ class LinuxRing final : public IoRing {
   unsigned entries_ = 0;
   unsigned queued_ = 0;
   unsigned in_flight_ = 0;
+  bool started_ = false;
+  bool polled_ = false;    // by a kernel thread, which takes whatever is queued
   bool deferred_ = false;  // completions are made when we ask for them
 };
 
@@ -64,6 +68,8 @@ Result<> LinuxRing::start(const IoRingOptions& options) {
     if (result != -EINVAL) break;
   }
   if (result < 0) return fail_errno(-result, "start io_uring");
+  started_ = true;
+  polled_ = options.kernel_polling;
   entries_ = options.entries;
   files_.assign(options.files, false);
   const std::vector<int> none(options.files, -1);
@@ -157,7 +163,9 @@ bool LinuxRing::queue_flush(std::uint64_t token, IoFile file) {
 void LinuxRing::submit() {
   if (queued_ > 0) {
     // With deferred work the same call runs what has completed meanwhile.
-    const int taken = deferred_ ? io_uring_submit_and_get_events(&ring_) : io_uring_submit(&ring_);
+    int taken = deferred_ ? io_uring_submit_and_get_events(&ring_) : io_uring_submit(&ring_);
+    // With a polling kernel thread the call tells what that has not seen yet, older ones included.
+    if (polled_) taken = static_cast<int>(queued_);
     if (taken > 0) {
       queued_ -= static_cast<unsigned>(taken);
       in_flight_ += static_cast<unsigned>(taken);

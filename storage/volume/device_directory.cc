@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -20,21 +21,61 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kZeroBytes = 1 * kMiB;  // of one write when a slot is made
-constexpr const char* kUnfinished = ".unfinished";
+constexpr std::size_t kZeroBytes = 1 * kMiB;   // of one write when a slot is made
+constexpr std::uint64_t kPieceBytes = 8 * kMiB;  // of one call of make_slot()
+constexpr std::string_view kHead = "volume";
+constexpr std::string_view kLock = "lock";
+constexpr std::string_view kUnfinished = ".unfinished";
+
+std::string slot_name(SlotIndex slot) { return fmt::format("segment-{:06}", slot.value); }
+
+// The slot that a file of this name is, written in no other way.
+std::optional<SlotIndex> slot_of(std::string_view name) {
+  constexpr std::string_view kPrefix = "segment-";
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  std::uint32_t number = 0;
+  const auto parsed = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
+  if (parsed.ec != std::errc() || name != slot_name(SlotIndex(number))) return std::nullopt;
+  return SlotIndex(number);
+}
+
+// What a crash left of a slot in the making.
+bool is_unfinished_slot(std::string_view name) {
+  return name.ends_with(kUnfinished) && slot_of(name.substr(0, name.size() - kUnfinished.size()));
+}
+
+struct Entry {
+  std::string name;
+  bool is_file;  // and no folder, link or device
+};
+
+Result<std::vector<Entry>> entries_of(const std::string& folder) {
+  std::vector<Entry> entries;
+  std::error_code error;
+  auto at = std::filesystem::directory_iterator(folder, error);
+  for (; !error && at != std::filesystem::directory_iterator(); at.increment(error)) {
+    std::error_code gone;  // removed since: then it is no file
+    entries.push_back({at->path().filename().string(),
+                       at->symlink_status(gone).type() == std::filesystem::file_type::regular});
+  }
+  if (error) return fail_errno(error.value(), "list the volume " + folder);
+  return entries;
+}
 
 class DirectoryDevice final : public VolumeDevice {
  public:
   DirectoryDevice(std::string path, DeviceAccess access)
       : path_(std::move(path)), flags_(access == DeviceAccess::kReadOnly ? O_RDONLY : O_RDWR) {}
+  ~DirectoryDevice() override { stop_making(); }
 
   const std::string& name() const override { return path_; }
   Result<> lock() override;
+  Result<> check_unused() override;
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override;
   Result<> write_head(std::uint64_t offset, std::span<const std::byte> from) override;
   void set_segment_bytes(std::uint64_t bytes) override { segment_bytes_ = bytes; }
   Result<std::vector<SlotIndex>> list_slots() override;
-  Result<> create_slot(SlotIndex slot) override;
+  Result<bool> make_slot(SlotIndex slot) override;
   Result<> remove_slot(SlotIndex slot) override;
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override;
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override;
@@ -45,11 +86,24 @@ class DirectoryDevice final : public VolumeDevice {
   Result<DeviceSpace> space() override;
 
  private:
-  [[nodiscard]] std::string head_path() const { return path_ + "/volume"; }
-  [[nodiscard]] std::string slot_path(SlotIndex slot) const {
-    return fmt::format("{}/segment-{:06}", path_, slot.value);
+  struct Making {
+    SlotIndex slot;
+    File file;
+    std::uint64_t zeros;  // bytes written so far
+  };
+
+  [[nodiscard]] std::string path_to(std::string_view name) const {
+    return fmt::format("{}/{}", path_, name);
   }
-  Result<> fill_with_zeros(const File& file, const std::string& path) const;
+  [[nodiscard]] std::string head_path() const { return path_to(kHead); }
+  [[nodiscard]] std::string slot_path(SlotIndex slot) const { return path_to(slot_name(slot)); }
+  [[nodiscard]] std::string unfinished_path(SlotIndex slot) const {
+    return slot_path(slot).append(kUnfinished);
+  }
+  Result<> begin_making(SlotIndex slot);
+  Result<> write_zeros();
+  Result<> finish_making();
+  void stop_making();
   // The slot used last stays open: recovery and readers go through one after the other.
   Result<> open_recent(SlotIndex slot);
 
@@ -59,11 +113,13 @@ class DirectoryDevice final : public VolumeDevice {
   File lock_;
   File recent_;
   SlotIndex recent_slot_{0};
+  std::optional<Making> making_;
 };
 
 Result<> DirectoryDevice::lock() {
+  const std::string path = path_to(kLock);
   // Who only reads makes none: without it nobody has ever written here.
-  auto file = File::open(path_ + "/lock", flags_ == O_RDONLY ? O_RDONLY : O_RDWR | O_CREAT, 0644);
+  auto file = File::open(path, flags_ == O_RDONLY ? O_RDONLY : O_RDWR | O_CREAT, 0644);
   if (!file && file.error().code == Errc::kNotFound && flags_ == O_RDONLY) return {};
   if (!file) return std::unexpected(std::move(file.error()));
   if (flock(file->fd(), LOCK_EX | LOCK_NB) != 0) {
@@ -76,10 +132,35 @@ Result<> DirectoryDevice::lock() {
   }
   lock_ = std::move(*file);
   if (flags_ == O_RDONLY) return {};
-  // What a crash left of slots in the making.
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
-    if (entry.path().extension() == kUnfinished) std::filesystem::remove(entry.path(), error);
+  auto entries = entries_of(path_);
+  if (!entries) return std::unexpected(std::move(entries.error()));
+  for (const Entry& entry : *entries) {
+    if (!entry.is_file || !is_unfinished_slot(entry.name)) continue;
+    if (::unlink(path_to(entry.name).c_str()) != 0) {
+      return fail_errno(errno, "remove " + path_to(entry.name));
+    }
+  }
+  return {};
+}
+
+Result<> DirectoryDevice::check_unused() {
+  auto entries = entries_of(path_);
+  if (!entries) return std::unexpected(std::move(entries.error()));
+  for (const Entry& entry : *entries) {
+    if (slot_of(entry.name)) {
+      return fail(Errc::kAlreadyExists,
+                  fmt::format("volume {}: it holds segments ({}), and its head, the file '{}', is "
+                              "lost; nothing is touched. Bring that file back, or name an empty "
+                              "directory",
+                              path_, entry.name, kHead));
+    }
+    // A head that a crash left blank is judged by its bytes.
+    const bool ours = entry.name == kHead || entry.name == kLock || is_unfinished_slot(entry.name);
+    if (ours || entry.name == "lost+found") continue;
+    return fail(Errc::kAlreadyExists,
+                fmt::format("volume {}: the directory holds '{}', which is no part of a volume; "
+                            "name an empty directory",
+                            path_, entry.name));
   }
   return {};
 }
@@ -91,7 +172,13 @@ Result<> DirectoryDevice::read_head(std::uint64_t offset, std::span<std::byte> i
     return {};
   }
   if (!file) return std::unexpected(std::move(file.error()));
-  return file->read(offset, into, head_path());
+  // A crash may have left it shorter: what is not there was never written.
+  struct stat st{};
+  if (fstat(file->fd(), &st) != 0) return fail_errno(errno, "stat " + head_path());
+  const std::uint64_t end = static_cast<std::uint64_t>(st.st_size) / kPageBytes * kPageBytes;
+  const std::size_t there = std::min<std::uint64_t>(end - std::min(offset, end), into.size());
+  std::ranges::fill(into.subspan(there), std::byte{0});
+  return file->read(offset, into.first(there), head_path());
 }
 
 Result<> DirectoryDevice::write_head(std::uint64_t offset, std::span<const std::byte> from) {
@@ -105,52 +192,74 @@ Result<> DirectoryDevice::write_head(std::uint64_t offset, std::span<const std::
 }
 
 Result<std::vector<SlotIndex>> DirectoryDevice::list_slots() {
+  auto entries = entries_of(path_);
+  if (!entries) return std::unexpected(std::move(entries.error()));
   std::vector<SlotIndex> slots;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, error)) {
-    const std::string file = entry.path().filename().string();
-    constexpr std::string_view kPrefix = "segment-";
-    if (!file.starts_with(kPrefix)) continue;
-    std::uint32_t number = 0;
-    const char* end = file.data() + file.size();
-    const auto parsed = std::from_chars(file.data() + kPrefix.size(), end, number);
-    if (parsed.ec == std::errc() && parsed.ptr == end) slots.emplace_back(number);
+  for (const Entry& entry : *entries) {
+    const auto slot = slot_of(entry.name);
+    if (entry.is_file && slot) slots.push_back(*slot);
   }
-  if (error) return fail_errno(error.value(), "list the volume " + path_);
   std::ranges::sort(slots);
   return slots;
 }
 
-Result<> DirectoryDevice::fill_with_zeros(const File& file, const std::string& path) const {
-  const int full = posix_fallocate(file.fd(), 0, static_cast<off_t>(segment_bytes_));
+Result<bool> DirectoryDevice::make_slot(SlotIndex slot) {
+  if (making_ && making_->slot != slot) stop_making();
+  Result<> done;
+  if (!making_) done = begin_making(slot);
+  if (done) done = write_zeros();
+  const bool whole = done && making_->zeros == segment_bytes_;
+  if (whole) done = finish_making();
+  if (!done) {
+    stop_making();
+    return std::unexpected(std::move(done.error()));
+  }
+  return whole;
+}
+
+Result<> DirectoryDevice::begin_making(SlotIndex slot) {
+  const std::string path = unfinished_path(slot);
+  auto file = File::open(path, O_RDWR | O_CREAT | O_EXCL | O_DIRECT, 0644);
+  if (!file) return std::unexpected(std::move(file.error()));
+  making_ = Making{.slot = slot, .file = std::move(*file), .zeros = 0};
+  const int full = posix_fallocate(making_->file.fd(), 0, static_cast<off_t>(segment_bytes_));
   if (full != 0) return fail_errno(full, "make room for " + path);
+  return {};
+}
+
+// One piece.
+Result<> DirectoryDevice::write_zeros() {
+  const std::string path = unfinished_path(making_->slot);
   const PageBuffer zeros = allocate_pages(kZeroBytes);
-  for (std::uint64_t at = 0; at < segment_bytes_; at += kZeroBytes) {
-    const std::size_t bytes = std::min<std::uint64_t>(kZeroBytes, segment_bytes_ - at);
-    const ssize_t n = pwrite(file.fd(), zeros.get(), bytes, static_cast<off_t>(at));
+  const std::uint64_t end = std::min(making_->zeros + kPieceBytes, segment_bytes_);
+  while (making_->zeros < end) {
+    const std::size_t bytes = std::min<std::uint64_t>(kZeroBytes, end - making_->zeros);
+    const ssize_t n = pwrite(making_->file.fd(), zeros.get(), bytes,
+                             static_cast<off_t>(making_->zeros));
     if (n < 0) return fail_errno(errno, "write zeros to " + path);
     if (static_cast<std::size_t>(n) != bytes) {
       return fail(Errc::kNoSpace, "write zeros to " + path + ": cut short");
     }
+    making_->zeros += bytes;
   }
-  if (fsync(file.fd()) != 0) return fail_errno(errno, "sync " + path);
   return {};
 }
 
-Result<> DirectoryDevice::create_slot(SlotIndex slot) {
-  const std::string path = slot_path(slot);
-  const std::string unfinished = path + kUnfinished;
-  auto file = File::open(unfinished, O_RDWR | O_CREAT | O_EXCL | O_DIRECT, 0644);
-  if (!file) return std::unexpected(std::move(file.error()));
-  auto done = fill_with_zeros(*file, unfinished);
-  if (done && ::rename(unfinished.c_str(), path.c_str()) != 0) {
-    done = fail_errno(errno, fmt::format("rename {} to {}", unfinished, path));
+Result<> DirectoryDevice::finish_making() {
+  const SlotIndex slot = making_->slot;
+  const std::string path = unfinished_path(slot);
+  if (fsync(making_->file.fd()) != 0) return fail_errno(errno, "sync " + path);
+  if (::rename(path.c_str(), slot_path(slot).c_str()) != 0) {
+    return fail_errno(errno, fmt::format("rename {} to {}", path, slot_path(slot)));
   }
-  if (!done) {
-    ::unlink(unfinished.c_str());
-    return done;
-  }
+  making_.reset();
   return sync_directory(path_);
+}
+
+void DirectoryDevice::stop_making() {
+  if (!making_) return;
+  ::unlink(unfinished_path(making_->slot).c_str());
+  making_.reset();
 }
 
 Result<> DirectoryDevice::remove_slot(SlotIndex slot) {

@@ -12,6 +12,7 @@ class NullDevice final : public VolumeDevice {
  public:
   const std::string& name() const override { return name_; }
   Result<> lock() override { return {}; }
+  Result<> check_unused() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
     std::copy_n(head_.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
     return {};
@@ -22,7 +23,7 @@ class NullDevice final : public VolumeDevice {
   }
   void set_segment_bytes(std::uint64_t /*bytes*/) override {}
   Result<std::vector<SlotIndex>> list_slots() override { return std::vector<SlotIndex>{}; }
-  Result<> create_slot(SlotIndex /*slot*/) override { return {}; }
+  Result<bool> make_slot(SlotIndex /*slot*/) override { return true; }
   Result<> remove_slot(SlotIndex /*slot*/) override { return {}; }
   Result<> read(SlotIndex /*slot*/, std::uint64_t /*offset*/, std::span<std::byte> into) override {
     std::ranges::fill(into, std::byte{0});

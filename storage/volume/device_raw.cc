@@ -18,7 +18,8 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kZeroBytes = 1 * kMiB;
+constexpr std::size_t kZeroBytes = 1 * kMiB;     // of one write when a slot is made
+constexpr std::uint64_t kPieceBytes = 8 * kMiB;  // of one call of make_slot()
 
 class RawDevice final : public VolumeDevice {
  public:
@@ -27,6 +28,7 @@ class RawDevice final : public VolumeDevice {
 
   const std::string& name() const override { return path_; }
   Result<> lock() override;
+  Result<> check_unused() override;
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
     return file_.read(offset, into, path_);
   }
@@ -35,7 +37,7 @@ class RawDevice final : public VolumeDevice {
   }
   void set_segment_bytes(std::uint64_t bytes) override { segment_bytes_ = bytes; }
   Result<std::vector<SlotIndex>> list_slots() override;
-  Result<> create_slot(SlotIndex slot) override;
+  Result<bool> make_slot(SlotIndex slot) override;
   Result<> remove_slot(SlotIndex slot) override;
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override {
     return file_.read(base_of(slot) + offset, into, path_);
@@ -63,6 +65,8 @@ class RawDevice final : public VolumeDevice {
   std::uint64_t bytes_;
   std::uint64_t segment_bytes_ = kSegmentBytesMin;
   std::set<SlotIndex> slots_;  // that exist, as far as listed or made
+  SlotIndex making_{0};
+  std::uint64_t zeros_ = 0;  // bytes written so far of the slot in the making; 0: none is
 };
 
 Result<> RawDevice::lock() {
@@ -82,6 +86,20 @@ Result<> RawDevice::lock() {
   return {};
 }
 
+// The head is judged by who makes a volume; the first slot has its place whatever the size of a slot
+// is.
+Result<> RawDevice::check_unused() {
+  const PageBuffer page = allocate_pages(kPageBytes);
+  const std::span bytes(page.get(), kPageBytes);
+  if (bytes_ < kVolumeHeadBytes + kPageBytes) return {};
+  if (auto done = read(SlotIndex(0), 0, bytes); !done) return done;
+  if (load<std::uint64_t>(bytes) != kSegmentHeaderMagic) return {};
+  return fail(Errc::kAlreadyExists,
+              fmt::format("volume {}: it holds segments, and its head is lost; nothing is touched. "
+                          "Wipe it yourself if it is really free (blkdiscard -z)",
+                          path_));
+}
+
 // A slot exists if its first page is not blank: it is given a header when it is made.
 Result<std::vector<SlotIndex>> RawDevice::list_slots() {
   const PageBuffer page = allocate_pages(kPageBytes);
@@ -97,17 +115,26 @@ Result<std::vector<SlotIndex>> RawDevice::list_slots() {
   return std::vector<SlotIndex>(slots_.begin(), slots_.end());
 }
 
-Result<> RawDevice::create_slot(SlotIndex slot) {
+Result<bool> RawDevice::make_slot(SlotIndex slot) {
   if (slot.value >= slots_max()) {
     return fail(Errc::kNoSpace, fmt::format("volume {}: the device is full", path_));
   }
+  if (slot != making_) zeros_ = 0;
+  making_ = slot;
   const PageBuffer zeros = allocate_pages(kZeroBytes);
-  for (std::uint64_t at = 0; at < segment_bytes_; at += kZeroBytes) {
-    const std::size_t bytes = std::min<std::uint64_t>(kZeroBytes, segment_bytes_ - at);
-    if (auto done = write(slot, at, {zeros.get(), bytes}); !done) return done;
+  const std::uint64_t end = std::min(zeros_ + kPieceBytes, segment_bytes_);
+  while (zeros_ < end) {
+    const std::size_t bytes = std::min<std::uint64_t>(kZeroBytes, end - zeros_);
+    if (auto done = write(slot, zeros_, {zeros.get(), bytes}); !done) {
+      zeros_ = 0;
+      return std::unexpected(std::move(done.error()));
+    }
+    zeros_ += bytes;
   }
+  if (zeros_ < segment_bytes_) return false;
+  zeros_ = 0;
   slots_.insert(slot);
-  return {};
+  return true;
 }
 
 Result<> RawDevice::remove_slot(SlotIndex slot) {

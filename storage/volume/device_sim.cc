@@ -18,6 +18,7 @@ class SimDevice final : public VolumeDevice {
 
   const std::string& name() const override { return name_; }
   Result<> lock() override { return {}; }
+  Result<> check_unused() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
     if (!drive_.exists(kHead)) {
       std::ranges::fill(into, std::byte{0});
@@ -39,8 +40,10 @@ class SimDevice final : public VolumeDevice {
     }
     return slots;
   }
-  Result<> create_slot(SlotIndex slot) override {
-    return drive_.create(file_of(slot), segment_bytes_);
+  Result<bool> make_slot(SlotIndex slot) override {
+    auto made = drive_.create(file_of(slot), segment_bytes_);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return true;
   }
   Result<> remove_slot(SlotIndex slot) override { return drive_.remove(file_of(slot)); }
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override {

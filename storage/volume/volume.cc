@@ -22,10 +22,9 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
   bool valid = false;
   std::size_t damaged = 0;
   for (std::size_t i = 0; i < 2; ++i) {
-    if (auto read = device.read_head(kCataloguePosition[i], copy); !read) {
-      return std::unexpected(std::move(read.error()));
-    }
-    auto catalogue = decode_catalogue(copy);
+    auto read = device.read_head(kCataloguePosition[i], copy);
+    // What the drive does not give is as good as damaged.
+    auto catalogue = read ? decode_catalogue(copy) : fail(Errc::kCorrupt, read.error().what);
     if (!catalogue) {
       if (catalogue.error().code == Errc::kUnsupportedVersion) {
         return std::unexpected(std::move(catalogue.error()));
@@ -45,15 +44,46 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
   return result;
 }
 
+Result<Superblock> read_superblock(VolumeDevice& device) {
+  const PageBuffer page = allocate_pages(kPageBytes);
+  const std::span bytes(page.get(), kPageBytes);
+  if (auto read = device.read_head(0, bytes); !read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  auto superblock = decode_superblock(bytes);
+  if (!superblock) {
+    return fail(superblock.error().code,
+                fmt::format("volume {}: {}", device.name(), superblock.error().what));
+  }
+  if (superblock->segment_bytes < kSegmentBytesMin ||
+      superblock->segment_bytes > kSegmentBytesMax || superblock->segment_bytes % kPageBytes != 0) {
+    return fail(Errc::kCorrupt, fmt::format("volume {}: impossible segment size {}", device.name(),
+                                            superblock->segment_bytes));
+  }
+  return superblock;
+}
+
 // Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
-// What a crash left of a volume in the making, its empty catalogue, is none of them.
-Result<> check_blank(VolumeDevice& device, std::span<const std::byte> empty_catalogue) {
+// What a crash left of a volume in the making, its empty catalogue, is none of them. A catalogue that
+// names streams is a volume's that has lost its superblock.
+Result<> check_blank(VolumeDevice& device) {
+  if (auto unused = device.check_unused(); !unused) return unused;
   const PageBuffer buffer = allocate_pages(kVolumeHeadBytes);
   const std::span head(buffer.get(), kVolumeHeadBytes);
   if (auto read = device.read_head(0, head); !read) return read;
-  const std::span first = head.subspan(kCataloguePosition[0], empty_catalogue.size());
-  if (std::ranges::equal(first, empty_catalogue)) std::ranges::fill(first, std::byte{0});
-  if (std::ranges::all_of(head, [](std::byte b) { return b == std::byte{0}; })) return {};
+  for (const std::uint64_t position : kCataloguePosition) {
+    const auto catalogue = decode_catalogue(head.subspan(position, kCatalogueBytes));
+    if (!catalogue || catalogue->streams.empty()) continue;
+    return fail(Errc::kAlreadyExists,
+                fmt::format("volume {}: its superblock is lost, its catalogue of {} streams is "
+                            "there; nothing is touched. 'penstock verify' says what else is there",
+                            device.name(), catalogue->streams.size()));
+  }
+  const auto empty = encode_catalogue({});
+  if (!empty) return std::unexpected(empty.error());
+  const std::span first = head.subspan(kCataloguePosition[0], empty->size());
+  if (std::ranges::equal(first, *empty)) std::ranges::fill(first, std::byte{0});
+  if (all_zero(head)) return {};
   return fail(Errc::kAlreadyExists,
               fmt::format("volume {}: its first {} MiB are not blank; what it holds is left alone. "
                           "Wipe them yourself if it is really free (blkdiscard -z)",
@@ -62,16 +92,22 @@ Result<> check_blank(VolumeDevice& device, std::span<const std::byte> empty_cata
 
 }  // namespace
 
+Result<bool> Volume::exists(VolumeDevice& device) {
+  const auto superblock = read_superblock(device);
+  if (superblock) return true;
+  if (superblock.error().code != Errc::kNotFound) return std::unexpected(superblock.error());
+  if (auto blank = check_blank(device); !blank) return std::unexpected(std::move(blank.error()));
+  return false;
+}
+
 Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const VolumeOptions& options,
                               VolumeId id, UnixNanos now) {
+  if (auto blank = check_blank(*device); !blank) return std::unexpected(std::move(blank.error()));
   // An empty catalogue, so that the first that is not empty may be torn by a crash; then the
   // superblock: a crash in between leaves a volume that still counts as blank.
   const auto catalogue = encode_catalogue({});
   if (!catalogue) return std::unexpected(catalogue.error());
   CHECK_EQ(catalogue->size(), std::size_t{kPageBytes});
-  if (auto blank = check_blank(*device, *catalogue); !blank) {
-    return std::unexpected(std::move(blank.error()));
-  }
   const PageBuffer buffer = allocate_pages(kPageBytes);
   const std::span page(buffer.get(), kPageBytes);
   std::ranges::copy(*catalogue, page.begin());
@@ -90,21 +126,8 @@ Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const Volume
 }
 
 Result<Volume> Volume::open(std::unique_ptr<VolumeDevice> device) {
-  const PageBuffer page = allocate_pages(kPageBytes);
-  const std::span bytes(page.get(), kPageBytes);
-  if (auto read = device->read_head(0, bytes); !read) {
-    return std::unexpected(std::move(read.error()));
-  }
-  auto superblock = decode_superblock(bytes);
-  if (!superblock) {
-    return fail(superblock.error().code,
-                fmt::format("volume {}: {}", device->name(), superblock.error().what));
-  }
-  if (superblock->segment_bytes < kSegmentBytesMin ||
-      superblock->segment_bytes > kSegmentBytesMax || superblock->segment_bytes % kPageBytes != 0) {
-    return fail(Errc::kCorrupt, fmt::format("volume {}: impossible segment size {}", device->name(),
-                                            superblock->segment_bytes));
-  }
+  auto superblock = read_superblock(*device);
+  if (!superblock) return std::unexpected(std::move(superblock.error()));
   device->set_segment_bytes(superblock->segment_bytes);
   auto catalogue = read_catalogue(*device);
   if (!catalogue) return std::unexpected(std::move(catalogue.error()));

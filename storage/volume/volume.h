@@ -15,8 +15,11 @@ struct VolumeOptions {
 // One thread at a time. Owns the device.
 class Volume {
  public:
-  // Makes a new volume: superblock and empty catalogue. kAlreadyExists when the device's head is
-  // not blank, so that nothing foreign is overwritten.
+  // Whether open() or create() is what this device takes: true when a volume lies there, false when
+  // one can be made. Else why neither: kUnsupportedVersion, kCorrupt, or kAlreadyExists when it
+  // holds something else, a volume that has lost its superblock included. Writes nothing.
+  [[nodiscard]] static Result<bool> exists(VolumeDevice& device);
+  // Makes a new volume: superblock and empty catalogue. kAlreadyExists as above.
   [[nodiscard]] static Result<Volume> create(std::unique_ptr<VolumeDevice> device,
                                              const VolumeOptions& options, VolumeId id,
                                              UnixNanos now);

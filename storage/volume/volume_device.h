@@ -37,7 +37,13 @@ class VolumeDevice {
   [[nodiscard]] virtual const std::string& name() const = 0;
 
   // Refuses with kBusy while another process holds the volume for writing. Held until destruction.
+  // For writing only when the head is known to be a volume's or blank: in a directory it makes a
+  // file, and removes what a crash left of slots in the making.
   [[nodiscard]] virtual Result<> lock() = 0;
+
+  // Whether a volume may be made here: kAlreadyExists when there is anything of somebody else's, or
+  // a volume's segments without its head.
+  [[nodiscard]] virtual Result<> check_unused() = 0;
 
   // The head: Superblock and Catalogue.
   [[nodiscard]] virtual Result<> read_head(std::uint64_t offset, std::span<std::byte> into) = 0;
@@ -49,9 +55,11 @@ class VolumeDevice {
 
   // Slots that exist, ascending.
   [[nodiscard]] virtual Result<std::vector<SlotIndex>> list_slots() = 0;
-  // Allocates a slot and writes all of it once, zeros. kNoSpace when the drive or the device is
-  // full; what a failed call left behind is removed.
-  [[nodiscard]] virtual Result<> create_slot(SlotIndex slot) = 0;
+  // Makes a slot, a piece a call, so that nobody is kept waiting for long: allocates it and writes
+  // all of it once, zeros. True: it is made; false: call again, for the same slot. kNoSpace when the
+  // drive or the device is full; what a failed call left behind is removed, and the next one begins
+  // anew.
+  [[nodiscard]] virtual Result<bool> make_slot(SlotIndex slot) = 0;
   // Gives the slot's space back; on a raw device its header is zeroed.
   [[nodiscard]] virtual Result<> remove_slot(SlotIndex slot) = 0;
 

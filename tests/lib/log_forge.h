@@ -54,7 +54,7 @@ class LogForge {
   void begin(std::uint32_t slot, std::uint64_t oldest = 0) {
     const auto slots = volume_.device().list_slots().value();
     if (std::ranges::find(slots, SlotIndex(slot)) == slots.end()) {
-      EXPECT_TRUE(volume_.device().create_slot(SlotIndex(slot)).has_value());
+      EXPECT_TRUE(volume_.device().make_slot(SlotIndex(slot)).value());
     }
     write(slot, volume_.superblock().segment_bytes - kPageBytes, blank());
     SegmentHeader header{};

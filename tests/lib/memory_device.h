@@ -20,6 +20,8 @@ struct MemoryDrive {
   std::vector<std::byte> head = std::vector<std::byte>(kVolumeHeadBytes);
   std::map<std::uint32_t, std::vector<std::byte>> slots;        // shorter: the slot's file is
   std::set<std::pair<std::uint32_t, std::uint32_t>> bad_pages;  // of a slot: reading them fails
+  std::set<std::uint32_t> bad_slots;                            // writing to them, or making them, fails
+  std::uint64_t bytes_max = 1ULL << 40U;                        // of all slots
 };
 
 class MemoryDevice final : public VolumeDevice {
@@ -28,6 +30,7 @@ class MemoryDevice final : public VolumeDevice {
 
   const std::string& name() const override { return name_; }
   Result<> lock() override { return {}; }
+  Result<> check_unused() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
     if (failing) return fail(Errc::kIoError, "the drive fails");
     std::memcpy(into.data(), drive_.head.data() + offset, into.size());
@@ -43,9 +46,10 @@ class MemoryDevice final : public VolumeDevice {
     for (const auto& [slot, bytes] : drive_.slots) slots.emplace_back(slot);
     return slots;
   }
-  Result<> create_slot(SlotIndex slot) override {
+  Result<bool> make_slot(SlotIndex slot) override {
+    if (drive_.bad_slots.contains(slot.value)) return fail(Errc::kIoError, "a bad slot");
     drive_.slots[slot.value].assign(segment_bytes_, std::byte{0});
-    return {};
+    return true;
   }
   Result<> remove_slot(SlotIndex slot) override {
     drive_.slots.erase(slot.value);
@@ -67,6 +71,7 @@ class MemoryDevice final : public VolumeDevice {
     return {};
   }
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override {
+    if (drive_.bad_slots.contains(slot.value)) return fail(Errc::kIoError, "a bad slot");
     EXPECT_LE(offset + from.size(), drive_.slots.at(slot.value).size());
     std::memcpy(drive_.slots.at(slot.value).data() + offset, from.data(), from.size());
     return {};
@@ -74,7 +79,9 @@ class MemoryDevice final : public VolumeDevice {
   Result<> sync(SlotIndex /*slot*/) override { return {}; }
   Result<SlotFile> open_slot(SlotIndex /*slot*/) override { return SlotFile{}; }
   void close_slot(const SlotFile& /*file*/) override {}
-  Result<DeviceSpace> space() override { return DeviceSpace{1ULL << 40U, 1ULL << 40U}; }
+  Result<DeviceSpace> space() override {
+    return DeviceSpace{drive_.bytes_max - drive_.slots.size() * segment_bytes_, drive_.bytes_max};
+  }
 
   std::uint64_t bytes_read = 0;
   bool failing = false;  // all reads

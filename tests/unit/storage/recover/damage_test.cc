@@ -247,6 +247,7 @@ class LateDevice final : public VolumeDevice {
   }
   const std::string& name() const override { return device_.name(); }
   Result<> lock() override { return {}; }
+  Result<> check_unused() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
     return device_.read_head(offset, into);
   }
@@ -258,7 +259,7 @@ class LateDevice final : public VolumeDevice {
     removed_ = true;
     return slots;
   }
-  Result<> create_slot(SlotIndex) override { return {}; }
+  Result<bool> make_slot(SlotIndex) override { return true; }
   Result<> remove_slot(SlotIndex) override { return {}; }
   Result<> write(SlotIndex, std::uint64_t, std::span<const std::byte>) override { return {}; }
   Result<> sync(SlotIndex) override { return {}; }

@@ -53,7 +53,7 @@ TEST_F(DirectoryTest, OnlyFinishedSlotsAreListedInOrder) {
   const auto volume = device();
   EXPECT_TRUE(volume->list_slots().value().empty());
   for (const std::uint32_t slot : {12U, 3U, 7U}) {
-    EXPECT_TRUE(volume->create_slot(SlotIndex(slot)).has_value());
+    EXPECT_TRUE(volume->make_slot(SlotIndex(slot)).value());
   }
   for (const auto* name : {"segment-000005.unfinished", "segment-x", "segment-", "volume2"}) {
     touch(name);
@@ -63,7 +63,7 @@ TEST_F(DirectoryTest, OnlyFinishedSlotsAreListedInOrder) {
 
 TEST_F(DirectoryTest, NewSlotIsAllZerosAndNoLonger) {
   const auto volume = device();
-  ASSERT_TRUE(volume->create_slot(SlotIndex(0)).has_value());
+  ASSERT_TRUE(volume->make_slot(SlotIndex(0)).value());
   EXPECT_EQ(std::filesystem::file_size(file("segment-000000")), kSegmentBytes);
   const PageBuffer buffer = allocate_pages(kSegmentBytes);
   const std::span bytes(buffer.get(), kSegmentBytes);
@@ -77,7 +77,7 @@ TEST_F(DirectoryTest, NewSlotIsAllZerosAndNoLonger) {
 
 TEST_F(DirectoryTest, AnotherProcessReadsWhatWasWritten) {
   const auto writer = device();
-  ASSERT_TRUE(writer->create_slot(SlotIndex(0)).has_value());
+  ASSERT_TRUE(writer->make_slot(SlotIndex(0)).value());
   const PageBuffer page = allocate_pages(kPageBytes);
   const std::span bytes(page.get(), kPageBytes);
   std::ranges::fill(bytes, std::byte{'p'});
@@ -91,7 +91,7 @@ TEST_F(DirectoryTest, AnotherProcessReadsWhatWasWritten) {
 
 TEST_F(DirectoryTest, SlotThatExistsOrDoesNotIsSaid) {
   const auto volume = device();
-  ASSERT_TRUE(volume->create_slot(SlotIndex(4)).has_value());
+  ASSERT_TRUE(volume->make_slot(SlotIndex(4)).value());
   EXPECT_TRUE(volume->remove_slot(SlotIndex(4)).has_value());
   EXPECT_FALSE(std::filesystem::exists(file("segment-000004")));
   EXPECT_EQ(volume->remove_slot(SlotIndex(4)).error().code, Errc::kNotFound);
@@ -123,12 +123,12 @@ TEST_F(DirectoryTest, SlotThatFindsNoRoomLeavesNothingBehind) {
   const auto volume = device();
   {
     const FileSizeLimit limit(kSegmentBytes / 2);
-    const auto made = volume->create_slot(SlotIndex(1));
+    const auto made = volume->make_slot(SlotIndex(1));
     ASSERT_FALSE(made.has_value());
     EXPECT_NE(made.error().what.find("make room for " + file("segment-000001")), std::string::npos);
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
-  EXPECT_TRUE(volume->create_slot(SlotIndex(1)).has_value()) << "and it can be tried again";
+  EXPECT_TRUE(volume->make_slot(SlotIndex(1)).value()) << "and it can be tried again";
 }
 
 TEST_F(DirectoryTest, WithoutAHeadIsBlank) {
