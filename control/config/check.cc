@@ -125,10 +125,10 @@ void check_volume(Check& check, std::size_t i) {
   const std::uint64_t least =
       std::max<std::uint64_t>(shards, 1) * Keeper::kSlotsMin * volume.segment_bytes;
   if (volume.capacity != 0 && volume.capacity < least) {
-    check.refuse(at("volume", i, "capacity"),
-                 fmt::format("must hold {} segments of {} for each of its {} shards: {}",
-                             Keeper::kSlotsMin, format_size(volume.segment_bytes), shards,
-                             format_size(least)));
+    check.refuse(
+        at("volume", i, "capacity"),
+        fmt::format("must hold {} segments of {} for each of its {} shards: {}", Keeper::kSlotsMin,
+                    format_size(volume.segment_bytes), shards, format_size(least)));
   }
 }
 

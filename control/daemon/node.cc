@@ -56,7 +56,7 @@ Result<> Node::start(const volatile std::sig_atomic_t& stop) {
   }
   std::vector<int> wanted;
   for (const ShardConfig& shard : config_.shards) wanted.push_back(shard.core);
-  auto placement = place_shards(wanted, host_cores(paths));
+  auto placement = place_shards(wanted, config_.dpdk.main_core, host_cores(paths));
   if (!placement) return std::unexpected(std::move(placement.error()));
   for (const std::string& warning : placement->warnings) spdlog::warn("{}", warning);
   if (auto started = start_dpdk(*placement); !started) return started;

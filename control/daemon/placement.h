@@ -12,11 +12,6 @@
 
 namespace penstock {
 
-// Cores that serviced interrupts of the drives under these paths (directories or block devices).
-// Partitions and loop devices are followed to the drive. Empty for a path without a drive (tmpfs).
-[[nodiscard]] std::set<unsigned> drive_interrupt_cores(const std::vector<std::string>& paths,
-                                                       const std::string& root = "");
-
 struct HostCores {
   std::vector<unsigned> usable;  // that this process may run on
   std::set<unsigned> isolated;   // by isolcpus
@@ -34,7 +29,9 @@ struct Placement {
 };
 
 // `wanted[i]` is a core number or -1: chosen, isolated cores first, each at most once while there
-// are others. Fails when a wanted core is not usable, naming the shard and the cores that are.
-[[nodiscard]] Result<Placement> place_shards(const std::vector<int>& wanted, const HostCores& host);
+// are others. `main_core` is the control thread's, or -1. Fails when a wanted core is not usable,
+// naming the shard and the cores that are.
+[[nodiscard]] Result<Placement> place_shards(const std::vector<int>& wanted, int main_core,
+                                             const HostCores& host);
 
 }  // namespace penstock

@@ -58,9 +58,10 @@ Result<std::unique_ptr<VolumeDevice>> open_device(const VolumeConfig& config) {
   struct statfs fs{};
   const bool known = statfs(config.path.c_str(), &fs) == 0;
   if (known && fs.f_type == TMPFS_MAGIC && !S_ISBLK(st.st_mode)) {
-    spdlog::warn("volume {}: {} lies in memory (tmpfs): nothing of it outlives a restart of the "
-                 "host",
-                 config.name, config.path);
+    spdlog::warn(
+        "volume {}: {} lies in memory (tmpfs): nothing of it outlives a restart of the "
+        "host",
+        config.name, config.path);
   }
   return open_volume_device(config.path, DeviceAccess::kReadWrite);
 }

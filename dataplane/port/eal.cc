@@ -116,8 +116,9 @@ std::vector<std::string> eal_arguments(const EalOptions& options, bool hugepages
       options.file_prefix,
       "-m",
       fmt::format("{}", (options.memory_bytes + (1U << 20U) - 1) >> 20U)};
-  // In memory: no file in the hugepage mount outlives a killed process.
-  arguments.emplace_back(hugepages ? "--in-memory" : "--no-huge");
+  // No file in the hugepage mount outlives a killed process, and no other process is in the way.
+  arguments.emplace_back(hugepages ? "--in-memory" : "--no-shconf");
+  if (!hugepages) arguments.emplace_back("--no-huge");
   if (options.quiet) {
     arguments.emplace_back("--log-level");
     arguments.emplace_back("warning");

@@ -232,15 +232,17 @@ bool Keeper::prepare_one() {
   return true;
 }
 
-// A free slot, a new one, or the oldest segment's if the rules let it go; nothing while one is made.
+// A free slot, a new one, or the oldest segment's if the rules let it go; nothing while one is
+// made.
 Result<std::optional<SlotIndex>> Keeper::take_slot() {
   auto slot = supply_.take();
   if (slot || slot.error().code != Errc::kNoSpace) return slot;
   Log* log = rules_allow_retiring() ? log_to_shorten() : nullptr;
   if (log == nullptr) {
-    return fail(Errc::kNoSpace, slot.error().what +
-                                    ", and no segment may be deleted: make room, raise capacity, or "
-                                    "let retention delete");
+    return fail(Errc::kNoSpace,
+                slot.error().what +
+                    ", and no segment may be deleted: make room, raise capacity, or "
+                    "let retention delete");
   }
   if (!retire_oldest(*log)) return fail(Errc::kIoError, fault_);
   return supply_.take();

@@ -26,7 +26,7 @@ struct SegmentEvent {
     kTaken,     // header is durable: the slot now holds segment `header.sequence`
     kClosed,    // footer is durable
     kPoisoned,  // a write failed: closed at its last good block, without a footer
-    kVoid,      // it holds nothing that counts: none of its blocks is durable, or it was never begun
+    kVoid,  // it holds nothing that counts: none of its blocks is durable, or it was never begun
   };
   Kind kind;
   SlotFile file;  // with kClosed, kPoisoned, kVoid: the ring has let go of it, close it
@@ -37,8 +37,8 @@ struct SegmentEvent {
 struct SegmentChannel {
   static constexpr std::size_t kReadyMax = 8;
   static constexpr std::size_t kEventsMax = 256;
-  SpscRing<ReadySlot> ready{kReadyMax};       // keeper -> log
-  SpscRing<SegmentEvent> events{kEventsMax};  // log -> keeper
+  SpscRing<ReadySlot> ready{kReadyMax};             // keeper -> log
+  SpscRing<SegmentEvent> events{kEventsMax};        // log -> keeper
   std::atomic<Shortage> shortage{Shortage::kNone};  // the keeper has no slot to give
 };
 

@@ -21,7 +21,7 @@
 namespace penstock {
 namespace {
 
-constexpr std::size_t kZeroBytes = 1 * kMiB;   // of one write when a slot is made
+constexpr std::size_t kZeroBytes = 1 * kMiB;     // of one write when a slot is made
 constexpr std::uint64_t kPieceBytes = 8 * kMiB;  // of one call of make_slot()
 constexpr std::string_view kHead = "volume";
 constexpr std::string_view kLock = "lock";
@@ -34,7 +34,8 @@ std::optional<SlotIndex> slot_of(std::string_view name) {
   constexpr std::string_view kPrefix = "segment-";
   if (!name.starts_with(kPrefix)) return std::nullopt;
   std::uint32_t number = 0;
-  const auto parsed = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
+  const auto parsed =
+      std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
   if (parsed.ec != std::errc() || name != slot_name(SlotIndex(number))) return std::nullopt;
   return SlotIndex(number);
 }
@@ -234,8 +235,8 @@ Result<> DirectoryDevice::write_zeros() {
   const std::uint64_t end = std::min(making_->zeros + kPieceBytes, segment_bytes_);
   while (making_->zeros < end) {
     const std::size_t bytes = std::min<std::uint64_t>(kZeroBytes, end - making_->zeros);
-    const ssize_t n = pwrite(making_->file.fd(), zeros.get(), bytes,
-                             static_cast<off_t>(making_->zeros));
+    const ssize_t n =
+        pwrite(making_->file.fd(), zeros.get(), bytes, static_cast<off_t>(making_->zeros));
     if (n < 0) return fail_errno(errno, "write zeros to " + path);
     if (static_cast<std::size_t>(n) != bytes) {
       return fail(Errc::kNoSpace, "write zeros to " + path + ": cut short");

@@ -86,8 +86,8 @@ Result<> RawDevice::lock() {
   return {};
 }
 
-// The head is judged by who makes a volume; the first slot has its place whatever the size of a slot
-// is.
+// The head is judged by who makes a volume; the first slot has its place whatever the size of a
+// slot is.
 Result<> RawDevice::check_unused() {
   const PageBuffer page = allocate_pages(kPageBytes);
   const std::span bytes(page.get(), kPageBytes);

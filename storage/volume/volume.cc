@@ -64,8 +64,8 @@ Result<Superblock> read_superblock(VolumeDevice& device) {
 }
 
 // Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
-// What a crash left of a volume in the making, its empty catalogue, is none of them. A catalogue that
-// names streams is a volume's that has lost its superblock.
+// What a crash left of a volume in the making, its empty catalogue, is none of them. A catalogue
+// that names streams is a volume's that has lost its superblock.
 Result<> check_blank(VolumeDevice& device) {
   if (auto unused = device.check_unused(); !unused) return unused;
   const PageBuffer buffer = allocate_pages(kVolumeHeadBytes);

@@ -56,9 +56,9 @@ class VolumeDevice {
   // Slots that exist, ascending.
   [[nodiscard]] virtual Result<std::vector<SlotIndex>> list_slots() = 0;
   // Makes a slot, a piece a call, so that nobody is kept waiting for long: allocates it and writes
-  // all of it once, zeros. True: it is made; false: call again, for the same slot. kNoSpace when the
-  // drive or the device is full; what a failed call left behind is removed, and the next one begins
-  // anew.
+  // all of it once, zeros. True: it is made; false: call again, for the same slot. kNoSpace when
+  // the drive or the device is full; what a failed call left behind is removed, and the next one
+  // begins anew.
   [[nodiscard]] virtual Result<bool> make_slot(SlotIndex slot) = 0;
   // Gives the slot's space back; on a raw device its header is zeroed.
   [[nodiscard]] virtual Result<> remove_slot(SlotIndex slot) = 0;

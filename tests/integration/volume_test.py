@@ -118,7 +118,7 @@ class Kinds(VolumeTest):
                                  f'device = "net_memif1,role=server,socket={node.folder}/idle.sock,'
                                  'socket-abstract=no"\n')
         node.start()
-        sent = blast(self.host, node, "--size", 200, "--count", 20000, "--rate", 20000,
+        sent = blast(self.host, node, "--size", 200, "--count", 200000, "--rate", 200000,
                      "--linger", 1)
         node.wait_stored(sent["messages"])
         node.drain()

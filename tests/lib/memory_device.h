@@ -20,8 +20,8 @@ struct MemoryDrive {
   std::vector<std::byte> head = std::vector<std::byte>(kVolumeHeadBytes);
   std::map<std::uint32_t, std::vector<std::byte>> slots;        // shorter: the slot's file is
   std::set<std::pair<std::uint32_t, std::uint32_t>> bad_pages;  // of a slot: reading them fails
-  std::set<std::uint32_t> bad_slots;                            // writing to them, or making them, fails
-  std::uint64_t bytes_max = 1ULL << 40U;                        // of all slots
+  std::set<std::uint32_t> bad_slots;      // writing to them, or making them, fails
+  std::uint64_t bytes_max = 1ULL << 40U;  // of all slots
 };
 
 class MemoryDevice final : public VolumeDevice {

@@ -55,8 +55,7 @@ class KeeperTest : public testing::Test {
     }
   }
   SlotState state_of(std::uint32_t slot) {
-    const auto header =
-        decode_segment_header(std::span(drive_.slots.at(slot)).first(kPageBytes));
+    const auto header = decode_segment_header(std::span(drive_.slots.at(slot)).first(kPageBytes));
     EXPECT_TRUE(header.has_value());
     return header->state;
   }
