@@ -44,7 +44,6 @@ Node::~Node() {
   shards_.clear();
   for (const auto& port : ports_) port->stop();
   ports_.clear();
-  if (eal_started_) stop_eal();
 }
 
 Result<> Node::start(const volatile std::sig_atomic_t& stop) {
@@ -96,7 +95,6 @@ Result<> Node::start_dpdk(const Placement& placement) {
   auto started = start_eal(options);
   if (!started) return std::unexpected(std::move(started.error()));
   eal_ = *started;
-  eal_started_ = true;
   if (!eal_.hugepages && config_.dpdk.hugepages == Hugepages::kAuto) {
     spdlog::warn(
         "not enough hugepages for dpdk.memory = {}: using plain pages, which costs speed; "

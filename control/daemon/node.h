@@ -59,7 +59,6 @@ class Node {
   SystemClock clock_;
   std::vector<RunningVolume> volumes_;
   EalFacts eal_;
-  bool eal_started_ = false;
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<LedgerFile> ledger_;
   std::vector<std::unique_ptr<ShardThread>> shards_;

@@ -158,8 +158,6 @@ Result<EalFacts> start_eal(const EalOptions& options) {
   return facts;
 }
 
-void stop_eal() { rte_eal_cleanup(); }
-
 bool run_on_lcore(unsigned lcore, int (*entry)(void*), void* self) {
   return rte_eal_remote_launch(entry, self, lcore) == 0;
 }

@@ -31,9 +31,10 @@ struct EalFacts {
 };
 
 // kUnavailable with the reason when DPDK does not start (no hugepages although required, no
-// permission).
+// permission). It is never stopped: rte_eal_cleanup() would unmap its memory under its interrupt
+// thread, which may be looking at a memif connection that went a moment ago. All goes with the
+// process.
 [[nodiscard]] Result<EalFacts> start_eal(const EalOptions& options);
-void stop_eal();
 
 // Runs entry(self) on the lcore's thread. False: DPDK has no such lcore, or it is busy.
 [[nodiscard]] bool run_on_lcore(unsigned lcore, int (*entry)(void*), void* self);

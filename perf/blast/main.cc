@@ -89,7 +89,6 @@ int blast(const Options& options) {
       code = 1;
     }
   }
-  penstock::stop_eal();
   return code;
 }
 

@@ -199,7 +199,6 @@ int run(int argc, char** argv) {
   nlohmann::ordered_json json;
   for (const Case& wanted : cases()) json["cases"].push_back(measure(wanted, number_of(argv[2])));
   fmt::print("{}\n", json.dump(2));
-  stop_eal();
   return 0;
 }
 

@@ -25,10 +25,7 @@ class Eal : public testing::Environment {
     ASSERT_TRUE(started.has_value()) << started.error().what;
     runtime_folder_ = rte_eal_get_runtime_dir();
   }
-  void TearDown() override {
-    penstock::stop_eal();
-    std::filesystem::remove_all(runtime_folder_);
-  }
+  void TearDown() override { std::filesystem::remove_all(runtime_folder_); }
 
  private:
   std::filesystem::path runtime_folder_;
