@@ -261,6 +261,32 @@ class Refusals(VolumeTest):
         self.start_refused(Node(self.host, config(device)))
         self.assertEqual(image.read_bytes(), before)
 
+    def test_volume_without_its_head_is_not_taken_for_blank(self):
+        node = Node(self.host, config()).start()
+        blast(self.host, node, "--size", 100, "--count", 10)
+        node.wait_stored(10)
+        node.drain()
+        volume = node.folder / "volume"
+        head = (volume / "volume").read_bytes()
+        (volume / "volume").unlink()
+        self.assertIn("is lost", self.start_refused(node))
+        self.assertEqual(node.penstock("verify", check=False).returncode, 1, "damage")
+        (volume / "volume").write_bytes(head)
+        self.assertEqual(len(node.payloads()), 10)
+
+    def test_foreign_directory_is_refused_and_left_untouched(self):
+        node = Node(self.host, config())
+        folder = node.folder / "volume"
+        folder.mkdir()
+        (folder / "thesis.doc").write_text("mine")
+        self.assertIn("thesis.doc", self.start_refused(node))
+        self.assertEqual([entry.name for entry in folder.iterdir()], ["thesis.doc"])
+
+    def test_missing_device_does_not_become_a_directory(self):
+        refused = self.start_refused(Node(self.host, config("/dev/penstock-none")))
+        self.assertIn("no device /dev/penstock-none", refused)
+        self.assertFalse(os.path.exists("/dev/penstock-none"))
+
     def test_damage_is_located_and_never_read_as_data(self):
         node = Node(self.host, config()).start()
         blast(self.host, node, "--size", 1000, "--count", 5000, "--rate", 100000)

@@ -18,6 +18,7 @@ namespace penstock {
 // The bytes outlive the devices that show them: several processes look at one drive.
 struct MemoryDrive {
   std::vector<std::byte> head = std::vector<std::byte>(kVolumeHeadBytes);
+  std::set<std::uint64_t> bad_head;  // offsets in the head: reading there fails
   std::map<std::uint32_t, std::vector<std::byte>> slots;        // shorter: the slot's file is
   std::set<std::pair<std::uint32_t, std::uint32_t>> bad_pages;  // of a slot: reading them fails
   std::set<std::uint32_t> bad_slots;      // writing to them, or making them, fails
@@ -32,7 +33,10 @@ class MemoryDevice final : public VolumeDevice {
   Result<> lock() override { return {}; }
   Result<> check_unused() override { return {}; }
   Result<> read_head(std::uint64_t offset, std::span<std::byte> into) override {
-    if (failing) return fail(Errc::kIoError, "the drive fails");
+    const auto bad = drive_.bad_head.lower_bound(offset);
+    if (failing || (bad != drive_.bad_head.end() && *bad < offset + into.size())) {
+      return fail(Errc::kIoError, "the drive fails");
+    }
     std::memcpy(into.data(), drive_.head.data() + offset, into.size());
     return {};
   }

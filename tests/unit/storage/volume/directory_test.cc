@@ -43,10 +43,10 @@ TEST_F(DirectoryTest, BelongsToOneWriterAtATime) {
 
 TEST_F(DirectoryTest, SlotsThatACrashLeftUnfinishedAreRemoved) {
   touch("segment-000003.unfinished");
-  touch("somebody's notes");
+  touch("somebody's.unfinished");
   EXPECT_TRUE(device()->lock().has_value());
   EXPECT_FALSE(std::filesystem::exists(file("segment-000003.unfinished")));
-  EXPECT_TRUE(std::filesystem::exists(file("somebody's notes")));
+  EXPECT_TRUE(std::filesystem::exists(file("somebody's.unfinished")));
 }
 
 TEST_F(DirectoryTest, OnlyFinishedSlotsAreListedInOrder) {
@@ -55,9 +55,11 @@ TEST_F(DirectoryTest, OnlyFinishedSlotsAreListedInOrder) {
   for (const std::uint32_t slot : {12U, 3U, 7U}) {
     EXPECT_TRUE(volume->make_slot(SlotIndex(slot)).value());
   }
-  for (const auto* name : {"segment-000005.unfinished", "segment-x", "segment-", "volume2"}) {
+  for (const auto* name : {"segment-000005.unfinished", "segment-x", "segment-", "volume2",
+                           "segment-1", "segment-0000009"}) {
     touch(name);
   }
+  std::filesystem::create_directory(file("segment-000013"));
   EXPECT_EQ(volume->list_slots().value(), (std::vector{SlotIndex(3), SlotIndex(7), SlotIndex(12)}));
 }
 
@@ -129,6 +131,53 @@ TEST_F(DirectoryTest, SlotThatFindsNoRoomLeavesNothingBehind) {
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
   EXPECT_TRUE(volume->make_slot(SlotIndex(1)).value()) << "and it can be tried again";
+}
+
+TEST_F(DirectoryTest, ALargeSlotIsMadeInPieces) {
+  const auto volume = device();
+  volume->set_segment_bytes(32 * kMiB);
+  int pieces = 1;
+  while (!volume->make_slot(SlotIndex(2)).value()) {
+    ++pieces;
+    EXPECT_TRUE(volume->list_slots().value().empty()) << "it does not exist before it is whole";
+  }
+  EXPECT_EQ(pieces, 4);
+  EXPECT_EQ(std::filesystem::file_size(file("segment-000002")), 32 * kMiB);
+}
+
+TEST_F(DirectoryTest, ASlotThatNobodyFinishedIsNotLeftBehind) {
+  {
+    const auto volume = device();
+    volume->set_segment_bytes(32 * kMiB);
+    EXPECT_FALSE(volume->make_slot(SlotIndex(2)).value());
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+}
+
+TEST_F(DirectoryTest, IsFreeForAVolumeOnlyWhenNothingElseIsThere) {
+  EXPECT_TRUE(device()->check_unused().has_value());
+  for (const auto* name : {"volume", "lock", "lost+found", "segment-000001.unfinished"}) {
+    touch(name);
+  }
+  EXPECT_TRUE(device()->check_unused().has_value());
+  touch("segment-000001");
+  const auto headless = device()->check_unused();
+  ASSERT_FALSE(headless.has_value());
+  EXPECT_NE(headless.error().what.find("is lost"), std::string::npos);
+  std::filesystem::remove(file("segment-000001"));
+  touch("thesis.doc");
+  const auto foreign = device()->check_unused();
+  ASSERT_FALSE(foreign.has_value());
+  EXPECT_NE(foreign.error().what.find("'thesis.doc'"), std::string::npos);
+}
+
+TEST_F(DirectoryTest, AHeadThatACrashCutShortIsBlankWhereItEnds) {
+  touch("volume");
+  const PageBuffer head = allocate_pages(kPageBytes);
+  const std::span bytes(head.get(), kPageBytes);
+  std::ranges::fill(bytes, std::byte{1});
+  EXPECT_TRUE(device()->read_head(1 * kMiB, bytes).has_value());
+  EXPECT_TRUE(all_zero(bytes));
 }
 
 TEST_F(DirectoryTest, WithoutAHeadIsBlank) {

@@ -53,6 +53,29 @@ TEST_F(VolumeTest, NothingForeignIsOverwritten) {
   }
 }
 
+TEST_F(VolumeTest, WhatLiesThereIsJudgedWithoutTouchingIt) {
+  MemoryDevice device(drive_);
+  EXPECT_FALSE(Volume::exists(device).value()) << "blank";
+  ASSERT_TRUE(create().has_value());
+  EXPECT_TRUE(Volume::exists(device).value());
+  ASSERT_TRUE(open().value().add_streams(Names{"all"}).has_value());
+  const auto lost = [&] {
+    std::fill_n(drive_.head.begin(), kPageBytes, std::byte{0});
+    return Volume::exists(device);
+  }();
+  ASSERT_FALSE(lost.has_value()) << "a volume that lost its superblock is not blank";
+  EXPECT_EQ(lost.error().code, Errc::kAlreadyExists);
+  EXPECT_NE(lost.error().what.find("superblock is lost"), std::string::npos);
+}
+
+TEST_F(VolumeTest, OneUnreadableCatalogueIsNotTheEnd) {
+  ASSERT_TRUE(create().has_value());
+  ASSERT_TRUE(open().value().add_streams(Names{"all"}).has_value());
+  ASSERT_TRUE(open().value().add_streams(Names{"more"}).has_value());
+  drive_.bad_head = {kCataloguePosition[1 - newest_copy()]};
+  EXPECT_EQ(streams(), (Names{"all", "more"}));
+}
+
 TEST_F(VolumeTest, DamagedSuperblockIsSaidWithTheVolumesName) {
   ASSERT_TRUE(create().has_value());
   damage(20);
