@@ -46,7 +46,7 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     ring()
     recovery()
-    codes = [program("ingest"), program("receivers")]
+    codes = [program(name) for name in ("micro", "ingest", "receivers")]
     say("\nAll targets")
     for path in sorted(OUT.glob("*.json")):
         for entry in json.loads(path.read_text())["targets"]:
