@@ -244,8 +244,9 @@ fuzz: ## Run every fuzzer for FUZZ_SECONDS (40); FUZZ=NAME for one
 	@$(PYTHON) tests/run/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 SOAK_SECONDS ?= 7200
-soak: ## Repeat simulation, crash and soak tests with new seeds for SOAK_SECONDS (7200)
+soak: ## Repeat simulation, crash tests and fuzzers with new seeds for SOAK_SECONDS (7200)
 	@$(MAKE) all tests
+	@$(MAKE) BUILD=fuzz all
 	@$(PYTHON) tests/run/soak.py --seconds $(SOAK_SECONDS)
 
 tidy: ## Check the rules of the house; RULE=NAME for one

@@ -1,6 +1,5 @@
 #include "dataplane/port/quiescence.h"
 
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -1,33 +1,20 @@
 #include "perf/blast/options.h"
 
-#include <map>
-
 #include <CLI/CLI.hpp>
 
 namespace penstock::blast {
 
-Parsed parse_options(int argc, char** argv) {
-  CLI::App app{
-      "Sends numbered UDP messages from a DPDK port as fast as asked, and says exactly how many.\n"
-      "Each message begins with its number in 16 hexadecimal digits, from 0 on; with --payload "
-      "syslog\n"
-      "that is how the text behind the syslog header begins.",
-      "penstock-blast"};
-  Parsed parsed;
-  Options& o = parsed.options;
-  const std::map<std::string, PayloadKind> kinds{
-      {"line",   PayloadKind::kLine  },
-      {"syslog", PayloadKind::kSyslog}
-  };
-  app.set_help_flag("-h,--help", "print the options and end");
+namespace {
+
+void add_target_options(CLI::App& app, Options& o) {
   app.add_option("--device", o.device,
                  "DPDK device string, such as net_memif1,role=client,socket=/run/m")
       ->type_name("DEVICE")
       ->required();
-  auto* count = app.add_option("--count", o.count,
-                               "end after this many messages; this or --seconds must be given")
-                    ->type_name("N");
-  auto* seconds = app.add_option("--seconds", o.seconds, "end after this time")->type_name("S");
+  app.add_option("--count", o.count,
+                 "end after this many messages; this or --seconds must be given")
+      ->type_name("N");
+  app.add_option("--seconds", o.seconds, "end after this time")->type_name("S");
   app.add_option("--rate", o.rate, "messages a second; 0: flat out")
       ->type_name("N")
       ->capture_default_str();
@@ -37,12 +24,20 @@ Parsed parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--to-ethernet", o.to_ethernet, "receiver's Ethernet address (default: broadcast)")
       ->type_name("ADDRESS");
+}
+
+void add_message_options(CLI::App& app, Options& o) {
   app.add_option("--sources", o.sources, "senders to act as, 1 to 65536")
       ->check(CLI::Range(1, 65536).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--payload", o.payload, "plain lines, or syslog by RFC 5424")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case).description(""))
+  app.add_option_function<std::string>(
+         "--payload",
+         [&o](const std::string& kind) {
+           o.payload = kind == "line" ? PayloadKind::kLine : PayloadKind::kSyslog;
+         },
+         "plain lines, or syslog by RFC 5424")
+      ->check(CLI::IsMember({"line", "syslog"}).description(""))
       ->type_name("line|syslog")
       ->default_str("line");
   app.add_option("--size", o.size, "bytes of a message, 17 to 60000")
@@ -56,6 +51,9 @@ Parsed parse_options(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--checksums,!--no-checksums", o.checksums,
                "make UDP checksums, or leave them out (default: make them)");
+}
+
+void add_process_options(CLI::App& app, Options& o) {
   app.add_option("--batch", o.batch, "packets of a burst, 1 to 256")
       ->check(CLI::Range(1, 256).description(""))
       ->type_name("N")
@@ -76,19 +74,40 @@ Parsed parse_options(int argc, char** argv) {
                "print the counts as one JSON object: messages, message_bytes, packets, "
                "packet_bytes, refused, seconds, messages_per_second");
   app.add_flag("--progress", o.progress, "print a line a second on standard error");
+}
+
+// What CLI11 cannot judge option by option.
+void check_together(const CLI::App& app, const Options& o) {
+  if (app.count("--count") == 0 && app.count("--seconds") == 0) {
+    throw CLI::RequiredError("--count or --seconds");
+  }
+  if (o.packed != 0 && o.payload == PayloadKind::kSyslog) {
+    throw CLI::ValidationError("--packed",
+                               "syslog over UDP carries one message a datagram (RFC 5426)");
+  }
+  if (o.packed != 0 && o.packed < o.size + 1) {
+    throw CLI::ValidationError("--packed",
+                               "must hold at least one message of --size and its newline");
+  }
+}
+
+}  // namespace
+
+Parsed parse_options(int argc, char** argv) {
+  CLI::App app{
+      "Sends numbered UDP messages from a DPDK port as fast as asked, and says exactly how many.\n"
+      "Each message begins with its number in 16 hexadecimal digits, from 0 on; with --payload "
+      "syslog\n"
+      "that is how the text behind the syslog header begins.",
+      "penstock-blast"};
+  app.set_help_flag("-h,--help", "print the options and end");
+  Parsed parsed;
+  add_target_options(app, parsed.options);
+  add_message_options(app, parsed.options);
+  add_process_options(app, parsed.options);
   try {
     app.parse(argc, argv);
-    if (count->count() == 0 && seconds->count() == 0) {
-      throw CLI::RequiredError("--count or --seconds");
-    }
-    if (o.packed != 0 && o.payload == PayloadKind::kSyslog) {
-      throw CLI::ValidationError("--packed",
-                                 "syslog over UDP carries one message a datagram (RFC 5426)");
-    }
-    if (o.packed != 0 && o.packed < o.size + 1) {
-      throw CLI::ValidationError("--packed",
-                                 "must hold at least one message of --size and its newline");
-    }
+    check_together(app, parsed.options);
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error) == 0 ? 0 : 2;
   }

@@ -56,7 +56,7 @@ class Keeper {
 
   // A log of this volume, with the segments that recovery found, oldest first. Without a channel
   // nobody writes it any more: only retention looks after it.
-  void add_log(LogNumber log, SegmentChannel* channel, std::vector<KeptSegment> segments);
+  void add_log(LogNumber number, SegmentChannel* channel, std::vector<KeptSegment> segments);
   // Slots that recovery found free, and those it could not read.
   void add_free_slot(SlotIndex slot);
   void add_quarantined_slot(SlotIndex slot);

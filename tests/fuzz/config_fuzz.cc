@@ -24,6 +24,13 @@ void check_problems(const std::vector<ConfigProblem>& problems, std::string_view
   }
 }
 
+void check_volume(const VolumeConfig& volume) {
+  CHECK_EQ(volume.block_bytes % kPageBytes, 0U);
+  CHECK_LE(volume.block_bytes, volume.segment_bytes / 4);
+  CHECK_LE(volume.block_bytes, volume.memory / 4);
+  CHECK(volume.kind == VolumeKind::kNull || !volume.path.empty());
+}
+
 // What the daemon relies on without asking again.
 void check_accepted(const Config& config) {
   CHECK(!config.ports.empty() && !config.shards.empty() && !config.volumes.empty());
@@ -36,12 +43,7 @@ void check_accepted(const Config& config) {
   for (const ShardConfig& shard : config.shards) {
     CHECK(std::ranges::count(config.volumes, shard.volume, &VolumeConfig::name) == 1);
   }
-  for (const VolumeConfig& volume : config.volumes) {
-    CHECK_EQ(volume.block_bytes % kPageBytes, 0U);
-    CHECK_LE(volume.block_bytes, volume.segment_bytes / 4);
-    CHECK_LE(volume.block_bytes, volume.memory / 4);
-    CHECK(volume.kind == VolumeKind::kNull || !volume.path.empty());
-  }
+  for (const VolumeConfig& volume : config.volumes) check_volume(volume);
   for (const DoorConfig& door : config.doors) {
     CHECK(subject_of(door));
     for (const std::string& address : door.listen) CHECK(parse_listen_address(address));

@@ -21,7 +21,6 @@ from report import FAILED, PASSED, SKIPPED, Test
 LOGS = "build/test-logs"
 FAILURES_SHOWN_MAX = 100
 BUILD_TIMEOUT_S = 1200
-PROGRAM_TIMEOUT_S = 300
 MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
 
 
@@ -180,7 +179,7 @@ def run_part(part):
             if left_s <= 0:
                 result.fail(program.name, f"not run: the part's {part.timeout_s} s were used up")
             else:
-                own_s = left_s if len(part.programs) == 1 else min(left_s, PROGRAM_TIMEOUT_S)
+                own_s = left_s if len(part.programs) == 1 else min(left_s, program.timeout_s)
                 run_program(result, program, own_s)
         if not result.tests:
             result.fail(part.name, "has sources, but not one test was executed")

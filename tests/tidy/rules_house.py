@@ -39,7 +39,7 @@ BUILT = re.compile(
     r"|^tests/(sim|crash|lib)/.+\.cc$|^tests/fuzz/[^/]+\.cc$")
 MAINS = re.compile(r"^control/(daemon|cli)/main\.cc$|^perf/[^/]+/main\.cc$"
                    r"|^tests/(unit/(base|storage|dataplane|control)|sim|crash)/main\.cc$")
-PYTHON_TESTS = ("tests/integration", "tests/interop", "tests/crash", "tests/soak", "tests/tidy")
+PYTHON_TESTS = ("tests/integration", "tests/interop", "tests/crash", "tests/tidy")
 FUZZ_ENTRY = "LLVMFuzzerTestOneInput"
 
 

@@ -7,6 +7,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import docs_in_sync  # noqa: E402
+import man_pages  # noqa: E402
 import rules_docs  # noqa: E402
 import rules_house  # noqa: E402
 import rules_text  # noqa: E402
@@ -36,6 +37,9 @@ TABLE = [
     (rules_text.banned_calls, "storage/a.cc", "std::strcpy(a, b);\n", BAD),
     (rules_text.banned_calls, "storage/a.cc", "// strcpy(a, b) would be wrong\n", GOOD),
     (rules_text.banned_calls, "storage/a.cc", 'say("strcpy(a, b)");\n', GOOD),
+    (rules_text.banned_calls, "storage/a.cc", "typedef int a;\n", BAD),
+    (rules_text.banned_calls, "storage/a.cc", 'system("ls");\n', BAD),
+    (rules_text.banned_calls, "storage/a.cc", "file_system(a);\n", GOOD),
     (rules_text.banned_calls, "storage/a.cc", "static_assert(true);\n", GOOD),
     (rules_text.banned_calls, "dataplane/shard/a.cc", "std::mutex m;\n", BAD),
     (rules_text.banned_calls, "control/a.cc", "std::mutex m;\n", GOOD),
@@ -108,10 +112,29 @@ class ReadingTest(unittest.TestCase):
         self.assertEqual(text.count("\n"), code.count("\n"))
         self.assertEqual(["a", "d", "1'000", "#include", '"j.h"'], code.split())
 
-    def test_toml_keys_are_dotted_and_include_examples(self):
-        text = '# Prose.\ntop = 1\n[shard]\npoll = "busy"\n#cores = [1]\n[[port]]\n# name = "x"\n'
-        self.assertEqual({"top": 2, "shard.poll": 4, "shard.cores": 5, "port.name": 7},
-                         docs_in_sync.toml_keys(text))
+    def test_toml_settings_are_dotted_and_include_examples(self):
+        text = ('# Prose.\ntop = 1\n[shard]\npoll = "busy"  # a\n#cores = [1]\n[[port]]\n'
+                '# name = ""\n')
+        self.assertEqual({"top": (2, "1"), "shard.poll": (4, '"busy"'), "shard.cores": (5, "[1]"),
+                          "port.name": (7, '""')}, docs_in_sync.toml_settings(text))
+
+    def test_a_manual_page_is_read_entry_by_entry(self):
+        page = (".SH OPTIONS\n.TP\n\\fB\\-\\-a\\fR, \\fB\\-b\\fR N\nwhat it\ndoes\n.TP\n"
+                "\\fB\\-\\-c\\fR\nsee\n.BR page (5)\n.SH FILES\n.TP\nx\ny\n")
+        options = man_pages.options(page)
+        self.assertEqual({"--a": "what it does", "-b": "what it does", "--c": "see page(5)"},
+                         {name: entry.text for name, entry in options.items()})
+
+    def test_options_are_read_as_they_are_printed(self):
+        text = ("Does it.\n\nOptions:\n  -h,--help      end\n  --to A:P=10.0.0.1:5\n"
+                "                 where to\n  --on,--no-on{false}  \n                 or not\n")
+        self.assertEqual({"-h": ("end", ""), "--help": ("end", ""),
+                          "--to": ("where to", "10.0.0.1:5"), "--on": ("or not", ""),
+                          "--no-on": ("or not", "")}, man_pages.options_printed(text))
+
+    def test_what_cannot_be_compared_does_not_hold(self):
+        with self.assertRaisesRegex(docs_in_sync.CannotJudge, "not built; run make"):
+            docs_in_sync.printed_by("build/no/such/program")
 
     def test_table_names_are_those_of_the_first_column(self):
         text = "| name | what |\n| --- | --- |\n| `a_b{reason}` | not `c` |\n| `d`, `e` | |\n"

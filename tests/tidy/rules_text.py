@@ -25,6 +25,9 @@ BANNED = [
     (r"\b(v?sprintf)\s*\(", ("",), (), "fmt::format_to_n"),
     (r"\b(atoi|atol|atof|strtol|strtoul|sscanf)\s*\(", ("",), (),
      "std::from_chars, which tells errors"),
+    (r"(?<![\w:.>])(system|popen|setjmp|longjmp|vfork)\s*\(", ("",), (),
+     "posix_spawn for programs, Result for errors"),
+    (r"\btypedef\b", ("",), (), "using NAME ="),
     (r"\bassert\s*\(", ("",), (), "CHECK, which stays on in release"),
     (r"\busing\s+namespace\s+std\b", ("",), (), "the name with std::"),
     (r"\bstd::(recursive_|shared_|timed_)?mutex\b|\bstd::condition_variable|\bpthread_mutex|"

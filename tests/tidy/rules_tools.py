@@ -11,9 +11,14 @@ DIAGNOSTIC = re.compile(r"^(?P<path>[^\s:]+):(?P<line>\d+):(?:\d+:)? "
                         r"(?:fatal )?(?:error|warning): (?P<text>.*)")
 
 
+# Of the make that started us. Its job slots are not ours: with them all would wait for one core.
+MAKE_VARIABLES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES")
+
+
 def call(*command):
+    env = {key: value for key, value in os.environ.items() if key not in MAKE_VARIABLES}
     return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                          env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def diagnostics(output, remedy=""):
