@@ -196,15 +196,27 @@ $(TIDY)/headers/%.ok: % Makefile
 	@touch $@
 
 # clang-tidy writes no dependencies; g++ finds them in a fraction of the time. Warnings are for the
-# compilers, so none of the -W options is passed on.
-$(TIDY)/clang/%.ok: % .clang-tidy $(wildcard tests/.clang-tidy) Makefile
+# compilers, so none of the -W options is passed on. $(1): further options.
+define clang_tidy
 	@mkdir -p $(@D)
 	@$(CXX) $(CXXFLAGS) $(call flags_of,$<) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
-	@$(CLANG_TIDY) --quiet $< -- $(filter-out -W%,$(CXXFLAGS) $(call flags_of,$<)) 2>&1 | \
+	@$(CLANG_TIDY) --quiet $(1) $< -- $(filter-out -W%,$(CXXFLAGS) $(call flags_of,$<)) 2>&1 | \
 	  { grep -v -E '^[0-9]+ (warning|error)|^Suppressed|^Use -header-filter' || true; }
 	@touch $@
+endef
+TIDY_RULES := .clang-tidy $(wildcard tests/.clang-tidy) Makefile
 
--include $(HEADERS:%=$(TIDY)/headers/%.d) $(SOURCES:%=$(TIDY)/clang/%.d)
+$(TIDY)/clang/%.ok: % $(TIDY_RULES)
+	$(call clang_tidy)
+
+# The analyzer follows values through a function and those it calls: as long again as all of the
+# rest. How a class is laid out is decided with the cache in mind, not by its size.
+DEEP_CHECKS := -*,clang-analyzer-*,-clang-analyzer-optin.performance.Padding
+$(TIDY)/deep/%.ok: % $(TIDY_RULES)
+	$(call clang_tidy,--checks='$(DEEP_CHECKS)')
+
+-include $(HEADERS:%=$(TIDY)/headers/%.d) $(SOURCES:%=$(TIDY)/clang/%.d) \
+         $(SOURCES:%=$(TIDY)/deep/%.d)
 
 .PHONY: tidy-headers tidy-clang
 tidy-headers: $(HEADERS:%=$(TIDY)/headers/%.ok)
@@ -212,7 +224,7 @@ tidy-clang: $(SOURCES:%=$(TIDY)/clang/%.ok)
 
 # ---- For people ----------------------------------------------------------------------------------
 
-.PHONY: FORCE all tests deps peers demo test sim crash fuzz soak tidy format bench
+.PHONY: FORCE all tests deps peers demo test sim crash fuzz soak tidy tidy-deep format bench
 .PHONY: install uninstall clean help
 FORCE:
 
@@ -253,6 +265,10 @@ tidy: ## Check the rules of the house; RULE=NAME for one
 	@nic-config/deps.sh build product test
 	@$(MAKE) BUILD=release all
 	@$(PYTHON) tests/tidy/tidy.py $(RULE)
+
+tidy-deep: ## Follow values through the product's code with clang-analyzer
+	@nic-config/deps.sh build product test
+	@$(MAKE) --keep-going $(patsubst %,$(TIDY)/deep/%.ok,$(call under,$(LIBRARIES)))
 
 format: ## Format the C++ sources in place
 	@$(CLANG_FORMAT) -i $(SOURCES) $(HEADERS)

@@ -293,6 +293,7 @@ void LogWriter::close_retiring() {
 }
 
 void LogWriter::finish_retiring(SegmentEvent::Kind kind) {
+  CHECK(retiring_ != nullptr);
   if (kind == SegmentEvent::Kind::kClosed) ++counters_.segments_closed;
   tell(kind, *retiring_);
   ring_.detach(retiring_->file().index);
