@@ -44,6 +44,8 @@ def program(name):
 
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
+    for old in OUT.glob("*.json"):  # a program that fails must not be told by an earlier run's file
+        old.unlink()
     ring()
     recovery()
     codes = [program(name) for name in ("micro", "ingest", "receivers")]
