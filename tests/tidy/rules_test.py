@@ -39,6 +39,7 @@ TABLE = [
     (rules_text.banned_calls, "storage/a.cc", 'say("strcpy(a, b)");\n', GOOD),
     (rules_text.banned_calls, "storage/a.cc", "typedef int a;\n", BAD),
     (rules_text.banned_calls, "storage/a.cc", 'system("ls");\n', BAD),
+    (rules_text.banned_calls, "storage/a.cc", 'std::system("ls");\n', BAD),
     (rules_text.banned_calls, "storage/a.cc", "file_system(a);\n", GOOD),
     (rules_text.banned_calls, "storage/a.cc", "static_assert(true);\n", GOOD),
     (rules_text.banned_calls, "dataplane/shard/a.cc", "std::mutex m;\n", BAD),

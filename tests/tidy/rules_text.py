@@ -25,7 +25,7 @@ BANNED = [
     (r"\b(v?sprintf)\s*\(", ("",), (), "fmt::format_to_n"),
     (r"\b(atoi|atol|atof|strtol|strtoul|sscanf)\s*\(", ("",), (),
      "std::from_chars, which tells errors"),
-    (r"(?<![\w:.>])(system|popen|setjmp|longjmp|vfork)\s*\(", ("",), (),
+    (r"(?<![\w.>])(system|popen|setjmp|longjmp|vfork)\s*\(", ("",), (),
      "posix_spawn for programs, Result for errors"),
     (r"\btypedef\b", ("",), (), "using NAME ="),
     (r"\bassert\s*\(", ("",), (), "CHECK, which stays on in release"),

@@ -51,8 +51,8 @@ def check(rule):
         findings = sorted({str(finding) for finding in rule()})
     except (docs_in_sync.CannotJudge, FileNotFoundError) as why:
         # What could not be checked does not hold.
-        findings = [f"{why}; or a program that the rule needs is missing: make deps"
-                    if isinstance(why, FileNotFoundError) else str(why)]
+        missing = isinstance(why, FileNotFoundError)
+        findings = [f"{why.filename} is missing; make deps" if missing else str(why)]
     for finding in findings[:FINDINGS_SHOWN_MAX]:
         print(finding)
     if len(findings) > FINDINGS_SHOWN_MAX:
