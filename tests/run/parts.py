@@ -77,7 +77,7 @@ def fuzz_part(seconds):
 
 
 def tidy_part():
-    # From scratch some six minutes on two cores, nearly all of it clang-tidy; then only what changed.
+    # From scratch some six minutes on two cores, most of it clang-tidy; then only what changed.
     part = Part("tidy", "the rules of the house", 720, goals=["all"])
     run = ["python3", "tests/tidy/tidy.py", "--report", "{report}"]
     part.programs = [Program("tidy", run, "report", timeout_s=660), *python_programs("tidy")]
