@@ -1,5 +1,7 @@
 #include "control/daemon/shard_world.h"
 
+#include <array>
+
 #include <spdlog/spdlog.h>
 
 #include "control/config/doors.h"
@@ -39,6 +41,12 @@ std::vector<Stream> streams_of(const ShardPlan& plan) {
   return streams;
 }
 
+std::vector<StreamId> ids_of(const ShardPlan& plan) {
+  std::vector<StreamId> ids;
+  for (const StreamConfig& stream : plan.streams) ids.push_back(stream_id(stream.name));
+  return ids;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<ShardWorld>> ShardWorld::make(ShardPlan& plan, Clock& clock) {
@@ -68,9 +76,9 @@ ShardWorld::ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory,
       rng_(Rng::from_kernel()),
       intake_(area_.account<MessageAccount>(accounts_.shard()), door_accounts()),
       log_(log_options(plan), plan.start, pool_, *ring_, *plan.channel, clock, rng_, intake_),
+      stream_ids_(ids_of(plan)),
       router_(streams_of(plan), [this](auto streams) { return add_set(streams); }) {
   intake_.set_log(log_);
-  for (const StreamConfig& stream : plan.streams) stream_ids_.push_back(stream_id(stream.name));
 }
 
 Result<> ShardWorld::open_doors(const ShardPlan& plan) {
@@ -125,14 +133,15 @@ std::vector<MessageAccount*> ShardWorld::door_accounts() {
 }
 
 Result<CaptureSetId> ShardWorld::add_set(std::span<const std::size_t> streams) {
-  std::vector<StreamId> ids;
-  std::vector<MessageAccount*> accounts;
+  std::array<StreamId, kCapturesMax> ids;
+  std::array<MessageAccount*, kCapturesMax> accounts;
+  std::size_t count = 0;
   for (const std::size_t i : streams) {
-    ids.push_back(stream_ids_[i]);
-    accounts.push_back(&area_.account<MessageAccount>(accounts_.stream(i)));
+    ids[count] = stream_ids_[i];
+    accounts[count++] = &area_.account<MessageAccount>(accounts_.stream(i));
   }
-  auto set = log_.add_capture_set(ids);
-  if (set) intake_.add_set(*set, std::move(accounts));
+  auto set = log_.add_capture_set(std::span(ids).first(count));
+  if (set) intake_.add_set(*set, std::span(accounts).first(count));
   return set;
 }
 

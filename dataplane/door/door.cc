@@ -1,7 +1,10 @@
 #include "dataplane/door/door.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 
+#include "base/rng.h"
 #include "dataplane/door/syslog_parser.h"
 
 namespace penstock {
@@ -18,18 +21,19 @@ void set(SubjectValues& values, SubjectVariable variable, std::string_view value
 // What a route depends on, gathered to look it up.
 class Key {
  public:
+  // Facility, severity, length of the host, source, host, app.
+  static constexpr std::size_t kBytesMax = 3 + sizeof(IpAddress) + 2 * kTokenBytesMax;
+
   void add(std::span<const std::byte> bytes) {
-    // A key that is too long for the cache is never found: its first bytes and its length will do.
-    const std::size_t taken = std::min(bytes.size(), bytes_.size() - size_);
-    std::ranges::copy(bytes.first(taken), bytes_.data() + size_);  // an absent host or app is null
-    size_ += taken;
+    std::ranges::copy(bytes, bytes_.data() + size_);  // an absent host or app is null
+    size_ += bytes.size();
   }
   void add(std::string_view text) { add(std::as_bytes(std::span(text))); }
   void add(std::uint8_t number) { add(std::as_bytes(std::span(&number, 1))); }
   [[nodiscard]] std::span<const std::byte> view() const { return std::span(bytes_).first(size_); }
 
  private:
-  std::array<std::byte, RouteCache::kKeyBytesMax + 1> bytes_;
+  std::array<std::byte, kBytesMax> bytes_;
   std::size_t size_ = 0;
 };
 
@@ -62,8 +66,11 @@ Door::Door(DoorOptions options, StreamRouter& router, MessageAccount& account)
       router_(router),
       account_(account),
       uses_source_(options_.subject.uses(kSource)),
-      port_text_(std::to_string(options_.port)) {
-  if (options_.protocol == DoorProtocol::kSyslog || uses_source_) return;
+      port_text_(std::to_string(options_.port)),
+      routes_vary_(options_.protocol == DoorProtocol::kSyslog || uses_source_),
+      cache_(Key::kBytesMax, options_.subject.bytes_max(), Rng::from_kernel().next(),
+             routes_vary_ ? kRoutesKept : 0) {
+  if (routes_vary_) return;
   SubjectValues values{};
   const Route route = render(values, {});
   fixed_subject_ = route.subject;
@@ -71,12 +78,14 @@ Door::Door(DoorOptions options, StreamRouter& router, MessageAccount& account)
 }
 
 Route Door::render(SubjectValues& values, const IpAddress& source) {
-  std::string source_text;
+  std::array<char, INET6_ADDRSTRLEN> source_text{};
   set(values, kDoor, options_.name);
   set(values, kPort, port_text_);
   if (uses_source_) {
-    source_text = to_string(source);
-    set(values, kSource, source_text);
+    const bool v4 = source.is_v4();
+    inet_ntop(v4 ? AF_INET : AF_INET6, source.bytes.data() + (v4 ? 12 : 0), source_text.data(),
+              source_text.size());
+    set(values, kSource, source_text.data());
   }
   options_.subject.render(values, subject_);
   return {subject_.view(), router_.match(subject_.view())};

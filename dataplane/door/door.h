@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstring>
-#include <optional>
 #include <string>
 
 #include "dataplane/frame/datagram.h"
 #include "dataplane/ledger/account.h"
+#include "dataplane/subject/route_cache.h"
 #include "dataplane/subject/stream_router.h"
 #include "dataplane/subject/subject_template.h"
 
@@ -32,7 +32,8 @@ struct DoorOptions {
 
 // One thread. Sink is an Intake or a test's stand-in:
 //   void offer(std::size_t origin, CaptureSetId set, const MessageView& message);
-//   void offer_uncaptured(std::size_t origin, const MessageView& message);
+//   void offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message);
+// Nothing is allocated after construction.
 class Door {
  public:
   // The router and the account outlive the door.
@@ -52,6 +53,8 @@ class Door {
   }
 
  private:
+  static constexpr std::size_t kRoutesKept = 4096;
+
   template <class Sink>
   void take_syslog(const Datagram& datagram, Sink& sink) {
     if (datagram.payload.empty()) return account_.empty.add(0);
@@ -103,7 +106,7 @@ class Door {
     if (route.set) [[likely]] {
       sink.offer(options_.number, *route.set, message);
     } else {
-      sink.offer_uncaptured(options_.number, message);
+      sink.offer_uncaptured(options_.number, route.set.error(), message);
     }
   }
 
@@ -119,6 +122,7 @@ class Door {
   MessageAccount& account_;
   bool uses_source_;
   std::string port_text_;
+  bool routes_vary_;       // with what the sender says or who it is
   SubjectBuffer subject_;  // of the last render()
   RouteCache cache_;
   std::string fixed_subject_;

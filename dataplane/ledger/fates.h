@@ -57,6 +57,7 @@ enum class PacketFate : std::uint8_t {
 enum class MessageFate : std::uint8_t {
   kStored,
   kNoStream,
+  kCapturesFull,
   kTooLarge,
   kDriveSlow,
   kVolumeFull,
@@ -117,6 +118,9 @@ inline constexpr std::array<FateInfo, kMessageFates> kMessageFateInfo{
      {"stored", FateClass::kGood, "durable on the volume"},
      {"no_stream", FateClass::kDropped,
          "no stream's subjects match; declare a stream that captures it"},
+     {"captures_full", FateClass::kDropped,
+         "captured by one more combination of streams than a shard remembers, 4,096, or by a "
+         "stream that its log has no room for; let fewer streams overlap"},
      {"too_large", FateClass::kDropped,
          "larger than a block can hold; raise the volume's block_bytes"},
      {"drive_slow", FateClass::kDropped,

@@ -33,16 +33,21 @@ Tally in_flight(const MessageAccount& account) {
 }  // namespace
 
 Intake::Intake(MessageAccount& shard, std::vector<MessageAccount*> doors)
-    : shard_(shard), doors_(std::move(doors)) {
+    : shard_(shard), doors_(std::move(doors)), sets_(CaptureTable::kSetsMax) {
   CHECK_LE(doors_.size(), kOriginsMax);
+  streams_.reserve(kCapturesMax);
 }
 
-void Intake::add_set(CaptureSetId set, std::vector<MessageAccount*> streams) {
-  if (set.value >= sets_.size()) sets_.resize(set.value + 1);
+void Intake::add_set(CaptureSetId set, std::span<MessageAccount* const> streams) {
+  std::uint32_t members = 0;
   for (MessageAccount* stream : streams) {
-    if (std::ranges::find(streams_, stream) == streams_.end()) streams_.push_back(stream);
+    const auto found = std::ranges::find(streams_, stream);
+    const auto bit = static_cast<std::size_t>(found - streams_.begin());
+    CHECK_LT(bit, kCapturesMax);
+    if (found == streams_.end()) streams_.push_back(stream);
+    members |= 1U << bit;
   }
-  sets_[set.value] = std::move(streams);
+  sets_[set.value] = members;
 }
 
 void Intake::turn_to(std::size_t origin, CaptureSetId set) {
@@ -55,7 +60,7 @@ void Intake::flush_offered() {
   if (offered_.count == 0) return;
   doors_[origin_]->offered += offered_;
   shard_.offered += offered_;
-  for (MessageAccount* stream : sets_[set_.value]) stream->offered += offered_;
+  each_stream(set_, [this](MessageAccount& stream) { stream.offered += offered_; });
   offered_ = {};
 }
 
@@ -63,15 +68,15 @@ void Intake::refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, A
   const MessageFate fate = fate_of(result);
   (*doors_[origin])[fate].add(bytes);
   shard_[fate].add(bytes);
-  for (MessageAccount* stream : sets_[set.value]) (*stream)[fate].add(bytes);
+  each_stream(set, [&](MessageAccount& stream) { stream[fate].add(bytes); });
 }
 
-void Intake::offer_uncaptured(std::size_t origin, const MessageView& message) {
+void Intake::offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message) {
   const std::uint64_t bytes = message.payload.size();
   doors_[origin]->offered.add(bytes);
-  (*doors_[origin])[MessageFate::kNoStream].add(bytes);
+  (*doors_[origin])[why].add(bytes);
   shard_.offered.add(bytes);
-  shard_[MessageFate::kNoStream].add(bytes);
+  shard_[why].add(bytes);
 }
 
 void Intake::on_durable(const Block& block) {
@@ -82,9 +87,9 @@ void Intake::on_durable(const Block& block) {
   }
   shard_[MessageFate::kStored].add(block.total.messages, block.total.bytes);
   for (const RunNote& note : block.run_notes.first(block.notes)) {
-    for (MessageAccount* stream : sets_[note.set.value]) {
-      (*stream)[MessageFate::kStored].add(note.messages, note.payload_bytes);
-    }
+    each_stream(note.set, [&](MessageAccount& stream) {
+      stream[MessageFate::kStored].add(note.messages, note.payload_bytes);
+    });
   }
 }
 

@@ -4,6 +4,8 @@
 // stored.
 #pragma once
 
+#include <bit>
+#include <span>
 #include <vector>
 
 #include "dataplane/ledger/account.h"
@@ -11,7 +13,7 @@
 
 namespace penstock {
 
-// One thread. Accounts outlive it.
+// One thread. Accounts outlive it. Nothing is allocated after construction.
 class Intake final : public LogObserver {
  public:
   // `doors[i]` is the account of origin i.
@@ -22,7 +24,7 @@ class Intake final : public LogObserver {
 
   // Names the accounts of the streams of a capture set, in its order. Before the set's first
   // message.
-  void add_set(CaptureSetId set, std::vector<MessageAccount*> streams);
+  void add_set(CaptureSetId set, std::span<MessageAccount* const> streams);
 
   // A message of door `origin` for the streams of `set`.
   void offer(std::size_t origin, CaptureSetId set, const MessageView& message) {
@@ -34,8 +36,8 @@ class Intake final : public LogObserver {
     if (result != Appended::kOk) [[unlikely]]
       refuse(origin, set, bytes, result);
   }
-  // A message that no stream captures.
-  void offer_uncaptured(std::size_t origin, const MessageView& message);
+  // A message that goes to no stream, and why.
+  void offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message);
 
   // Stored: called by the log.
   void on_durable(const Block& block) override;
@@ -46,6 +48,13 @@ class Intake final : public LogObserver {
  private:
   void turn_to(std::size_t origin, CaptureSetId set);
   void flush_offered();
+  // Calls it with the account of each stream of the set.
+  template <class F>
+  void each_stream(CaptureSetId set, F&& use) {
+    for (std::uint32_t left = sets_[set.value]; left != 0; left &= left - 1) {
+      use(*streams_[static_cast<std::size_t>(std::countr_zero(left))]);
+    }
+  }
   void refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, Appended result);
 
   // Messages come in trains of one door and one capture set: a train is counted here first.
@@ -56,8 +65,8 @@ class Intake final : public LogObserver {
   LogWriter* log_ = nullptr;
   MessageAccount& shard_;
   std::vector<MessageAccount*> doors_;
-  std::vector<std::vector<MessageAccount*>> sets_;  // by CaptureSetId
-  std::vector<MessageAccount*> streams_;            // every one that is in a set, once
+  std::vector<std::uint32_t> sets_;       // by CaptureSetId: bit i is streams_[i]
+  std::vector<MessageAccount*> streams_;  // every one that is in a set, once
 };
 
 }  // namespace penstock

@@ -1,13 +1,14 @@
-// Which streams capture a subject, and a bounded memory of the answers.
+// Which streams capture a subject.
 #pragma once
 
+#include <expected>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "storage/log/block_pool.h"
+#include "dataplane/ledger/fates.h"
+#include "storage/log/capture_table.h"
 #include "storage/read/subject_filter.h"
 
 namespace penstock {
@@ -17,65 +18,39 @@ struct Stream {
   std::vector<SubjectFilter> filters;
 };
 
-// Where a message goes: its subject, and the streams that capture it, if any.
-struct Route {
-  std::string_view subject;
-  std::optional<CaptureSetId> set;
-};
-
-// One thread.
+// One thread. Nothing is allocated after construction: as many sets of streams are remembered as a
+// log can hold, and what is captured by one more of them goes nowhere (kCapturesFull).
 class StreamRouter {
  public:
-  // Makes known a set of streams (by their indices) that messages are captured by; called at most
-  // once for each set. An error leaves the messages uncaptured.
+  static constexpr std::size_t kStreamsMax = kCapturesMax;
+  static constexpr std::size_t kSetsMax = CaptureTable::kSetsMax;
+
+  // Makes known a set of streams (by their indices) that messages are captured by: each stream
+  // alone at once, every other set when its first message comes; never the same one twice. A stream
+  // that is refused alone takes no messages, nor does a set that it is in.
   using AddSet = std::function<Result<CaptureSetId>(std::span<const std::size_t> streams)>;
 
+  // At most kStreamsMax streams.
   StreamRouter(std::vector<Stream> streams, AddSet add_set);
 
-  [[nodiscard]] std::optional<CaptureSetId> match(std::string_view subject);
+  // The set of all streams that capture the subject, or why there is none.
+  [[nodiscard]] std::expected<CaptureSetId, MessageFate> match(std::string_view subject);
 
  private:
-  struct KnownSet {
-    std::vector<std::size_t> streams;
-    std::optional<CaptureSetId> set;
+  using StreamBits = std::uint32_t;
+  struct Known {
+    StreamBits streams = 0;  // 0: empty
+    CaptureSetId set;
   };
+  std::expected<CaptureSetId, MessageFate> set_of(StreamBits streams);
+  // Where the set is, or the empty place where it belongs.
+  [[nodiscard]] Known& place_of(StreamBits streams);
+
   std::vector<Stream> streams_;
   AddSet add_set_;
-  std::vector<KnownSet> known_;
-  std::vector<std::size_t> matched_;  // reused
-};
-
-// Remembers the route of what a message's header said, so that a known sender costs one lookup.
-// Fixed memory: 4 places for each hash, the oldest of them gives way. A flood of ever-new senders
-// costs their misses, nothing else.
-class RouteCache {
- public:
-  static constexpr std::size_t kKeyBytesMax = 104;
-  static constexpr std::size_t kSubjectBytesKept = 132;
-
-  explicit RouteCache(std::size_t entries = 4096);
-
-  // The route kept under these bytes, or nullptr. Valid until the next keep().
-  [[nodiscard]] const Route* find(std::span<const std::byte> key);
-  // Keeps a route under the key of the last find(), if both are short enough; gives what can be
-  // used now.
-  const Route* keep(std::span<const std::byte> key, const Route& route);
-
- private:
-  static constexpr std::size_t kWays = 4;
-  struct Entry {
-    std::uint64_t hash = 0;
-    Route route;
-    std::uint16_t key_bytes = 0;
-    std::uint16_t age = 0;
-    std::array<std::byte, kKeyBytesMax> key;
-    std::array<char, kSubjectBytesKept> subject;
-  };
-  std::vector<Entry> entries_;
-  std::size_t mask_;
-  std::uint64_t hash_ = 0;  // of the key last looked for
-  std::uint16_t clock_ = 0;
-  Route too_long_;
+  StreamBits refused_ = 0;
+  std::vector<Known> known_;  // open addressing; never more than half full
+  std::size_t sets_ = 0;
 };
 
 }  // namespace penstock

@@ -10,6 +10,10 @@ namespace {
 constexpr std::array<std::string_view, kSubjectVariables> kNames{
     "door", "port", "source", "facility", "severity", "host", "app"};
 
+// What a sender writes is cut at kTokenBytesMax; of the rest it is known how long they get.
+constexpr std::array<std::size_t, kSubjectVariables> kBytesMax{
+    kTokenBytesMax, 5, 45, 8, 7, kTokenBytesMax, kTokenBytesMax};
+
 std::string list(std::span<const SubjectVariable> known) {
   std::string names;
   for (const SubjectVariable variable : known) {
@@ -28,13 +32,12 @@ Result<SubjectTemplate> SubjectTemplate::compile(std::string_view text,
                                                  std::span<const SubjectVariable> known) {
   SubjectTemplate result;
   std::string example;  // with a plain token for each variable: must be a subject
-  std::size_t longest = 0;
   for (std::size_t at = 0; at <= text.size();) {
     const std::size_t open = std::min(text.find('{', at), text.size());
     Part part;
     part.literal = text.substr(at, open - at);
     example += part.literal;
-    longest += part.literal.size();
+    result.bytes_max_ += part.literal.size();
     at = open + 1;
     if (open < text.size()) {
       const std::size_t close = text.find('}', open);
@@ -50,12 +53,12 @@ Result<SubjectTemplate> SubjectTemplate::compile(std::string_view text,
       }
       part.variable = *found;
       example += 'x';
-      longest += kTokenBytesMax;
+      result.bytes_max_ += kBytesMax[static_cast<std::size_t>(part.variable)];
       at = close + 1;
     }
     result.parts_.push_back(std::move(part));
   }
-  if (!is_valid_subject(example) || longest > kSubjectBytesMax) {
+  if (!is_valid_subject(example) || result.bytes_max_ > kSubjectBytesMax) {
     return fail(
         Errc::kInvalidArgument,
         fmt::format("subject template '{}': not a subject: tokens of printable ASCII between "

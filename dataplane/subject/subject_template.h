@@ -35,6 +35,8 @@ class SubjectTemplate {
 
   void render(const SubjectValues& values, SubjectBuffer& into) const;
   [[nodiscard]] bool uses(SubjectVariable variable) const;
+  // What render() makes at most.
+  [[nodiscard]] std::size_t bytes_max() const { return bytes_max_; }
 
  private:
   struct Part {
@@ -42,6 +44,7 @@ class SubjectTemplate {
     SubjectVariable variable = SubjectVariable::kCount;  // kCount: the last part
   };
   std::vector<Part> parts_;
+  std::size_t bytes_max_ = 0;
 };
 
 [[nodiscard]] std::string_view name_of(SubjectVariable variable);

@@ -7,8 +7,8 @@
 namespace penstock {
 
 CaptureTable::CaptureTable() {
-  partitions_.reserve(64);
-  sets_.reserve(64);
+  partitions_.reserve(kPartitionsMax);
+  sets_.reserve(kSetsMax);
 }
 
 Result<std::uint32_t> CaptureTable::add_partition(StreamId stream, Offset next_offset) {
@@ -35,10 +35,8 @@ Result<CaptureSetId> CaptureTable::add_set(std::span<const StreamId> streams) {
                 fmt::format("a message is captured by {} streams; 1 to {} are possible",
                             streams.size(), kCapturesMax));
   }
-  const auto found = std::ranges::find_if(
-      sets_, [&](const Set& set) { return std::ranges::equal(set.streams, streams); });
-  if (found != sets_.end()) {
-    return CaptureSetId(static_cast<std::uint32_t>(found - sets_.begin()));
+  for (CaptureSetId known{0}; known.value < sets_.size(); ++known) {
+    if (std::ranges::equal(streams_of(known), streams)) return known;
   }
   if (sets_.size() == kSetsMax) {
     return fail(Errc::kNoSpace, fmt::format("more than {} combinations of streams", kSetsMax));
@@ -47,10 +45,10 @@ Result<CaptureSetId> CaptureTable::add_set(std::span<const StreamId> streams) {
   for (const StreamId stream : streams) {
     auto partition = add_partition(stream, Offset(0));
     if (!partition) return std::unexpected(std::move(partition.error()));
-    set.streams.push_back(stream);
-    set.partitions.push_back(*partition);
+    set.streams[set.size] = stream;
+    set.partitions[set.size++] = *partition;
   }
-  sets_.push_back(std::move(set));
+  sets_.push_back(set);
   return CaptureSetId(static_cast<std::uint32_t>(sets_.size() - 1));
 }
 

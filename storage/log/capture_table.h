@@ -1,6 +1,7 @@
 // The partitions of a log and the sets of them that messages are captured by.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "base/result.h"
@@ -23,10 +24,10 @@ struct Partition {
   std::uint32_t last_block = 0;
 };
 
-// One thread. Bounded; allocates only in add functions.
+// One thread. Bounded: all memory is taken by the constructor, and errors alone allocate.
 class CaptureTable {
  public:
-  static constexpr std::size_t kSetsMax = 16384;
+  static constexpr std::size_t kSetsMax = 4096;
   static constexpr std::size_t kPartitionsMax = 16384;
 
   CaptureTable();
@@ -37,10 +38,10 @@ class CaptureTable {
   [[nodiscard]] Result<CaptureSetId> add_set(std::span<const StreamId> streams);
 
   [[nodiscard]] std::span<const std::uint32_t> partitions_of(CaptureSetId set) const {
-    return sets_[set.value].partitions;
+    return std::span(sets_[set.value].partitions).first(sets_[set.value].size);
   }
   [[nodiscard]] std::span<const StreamId> streams_of(CaptureSetId set) const {
-    return sets_[set.value].streams;
+    return std::span(sets_[set.value].streams).first(sets_[set.value].size);
   }
   [[nodiscard]] Partition& at(std::uint32_t partition) { return partitions_[partition]; }
   [[nodiscard]] std::span<Partition> all() { return partitions_; }
@@ -48,8 +49,9 @@ class CaptureTable {
 
  private:
   struct Set {
-    std::vector<StreamId> streams;
-    std::vector<std::uint32_t> partitions;
+    std::size_t size = 0;
+    std::array<StreamId, kCapturesMax> streams;
+    std::array<std::uint32_t, kCapturesMax> partitions;
   };
   std::vector<Partition> partitions_;
   std::vector<Set> sets_;

@@ -16,7 +16,7 @@ constexpr std::ptrdiff_t kDots = 2;
 
 struct Sink {
   void offer(std::size_t, CaptureSetId, const MessageView& message) { take(message); }
-  void offer_uncaptured(std::size_t, const MessageView& message) { take(message); }
+  void offer_uncaptured(std::size_t, MessageFate, const MessageView& message) { take(message); }
   void take(const MessageView& message) {
     CHECK(is_valid_subject(message.subject));
     CHECK_EQ(std::ranges::count(message.subject, '.'), dots);

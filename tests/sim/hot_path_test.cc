@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "dataplane/door/syslog_parser.h"
 #include "storage/ring/io_ring_linux.h"
 #include "storage/volume/device_directory.h"
 #include "tests/lib/log_fixture.h"
+#include "tests/lib/packet_builder.h"
 #include "tests/sim/node.h"
 #include "tests/sim/traffic.h"
 
@@ -71,48 +73,105 @@ std::uint64_t malloc_bytes() {
   return bytes;
 }
 
-TEST(HotPath, AWarmShardAllocatesNothing) {
-  TestFolder folder;
-  test::PacketPool pool;
-  SimClock clock;
-  Rng rng(1);
-  SimQueue queue(1024);
-  Oracle oracle;
-  Traffic traffic(rng, oracle, pool, queue);
-  auto device = make_directory_device(folder.path(), DeviceAccess::kReadWrite).value();
-  ASSERT_TRUE(device->lock().has_value());
-  auto ring = make_io_ring_linux({}).value();
-  const NodeGround ground{clock, rng, queue, oracle, folder.path() + "/ledger"};
-  NodeOptions options;
-  options.retention.max_bytes = 4 * kMiB;
-  options.observed = false;  // the oracle allocates
-  auto node = Node::start(ground, options, std::move(device), std::move(ring));
-  ASSERT_TRUE(node.has_value()) << node.error().what;
+// A shard on a real drive, and what its turns allocate from the first message on.
+class HotPath : public testing::Test {
+ protected:
+  void start(std::vector<StreamSpec> streams = usual_streams()) {
+    auto device = make_directory_device(folder_.path(), DeviceAccess::kReadWrite).value();
+    ASSERT_TRUE(device->lock().has_value());
+    const NodeGround ground{clock_, rng_, queue_, oracle_, folder_.path() + "/ledger"};
+    NodeOptions options;
+    options.streams = std::move(streams);
+    options.retention.max_bytes = 4 * kMiB;
+    options.observed = false;  // the oracle allocates
+    auto node = Node::start(ground, options, std::move(device), make_io_ring_linux({}).value());
+    ASSERT_TRUE(node.has_value()) << node.error().what;
+    node_ = std::move(*node);
+  }
+  void turn() {
+    clock_.advance(20'000);
+    node_->step_keeper();
+    const std::uint64_t operators = operator_new_calls;
+    const std::uint64_t bytes = malloc_bytes();
+    node_->step_shard();
+    operators_ += operator_new_calls - operators;
+    bytes_ += malloc_bytes() - bytes;
+  }
+  void expect_no_allocation(std::string_view name, unsigned cases) {
+    EXPECT_EQ(operators_, 0U);
+    EXPECT_EQ(bytes_, 0U);
+    fmt::print("FIGURE name={} cases={} failed={}\n", name, cases,
+               operators_ + (bytes_ == 0 ? 0U : 1U));
+  }
 
-  std::uint64_t operators = 0;
-  std::uint64_t bytes = 0;
-  const auto step = [&](bool counted) {
-    clock.advance(20'000);
-    if (rng.chance(300'000)) traffic.burst();
-    (*node)->step_keeper();
-    const std::uint64_t operators_before = operator_new_calls;
-    const std::uint64_t bytes_before = malloc_bytes();
-    (*node)->step_shard();
-    if (!counted) return;
-    operators += operator_new_calls - operators_before;
-    bytes += malloc_bytes() - bytes_before;
+  TestFolder folder_;
+  test::PacketPool pool_;
+  SimClock clock_;
+  Rng rng_{1};
+  SimQueue queue_{1024};
+  Oracle oracle_;
+  std::unique_ptr<Node> node_;
+  std::uint64_t operators_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+TEST_F(HotPath, AShardAllocatesNothingFromItsFirstMessageOn) {
+  start();
+  Traffic traffic(rng_, oracle_, pool_, queue_);
+  for (unsigned i = 0; i < kSteps; ++i) {
+    if (rng_.chance(300'000)) traffic.burst();
+    turn();
+  }
+  EXPECT_GT(queue_.received(), kSteps);
+  EXPECT_GT(node_->log().counters().segments_closed, 4U);
+  expect_no_allocation("hot_path_allocations", kSteps);
+}
+
+// As many streams as there may be, in more combinations than a log remembers.
+std::vector<StreamSpec> crossing_streams() {
+  std::vector<StreamSpec> streams{
+      {"lines", "lines.>"}
   };
-  // Every combination of streams has been seen, the first segments are filled.
-  while ((*node)->log().counters().segments_closed < 3) step(false);
-  const std::uint64_t received = queue.received();
-  const std::uint64_t closed = (*node)->log().counters().segments_closed;
-  for (unsigned i = 0; i < kSteps; ++i) step(true);
-  EXPECT_EQ(operators, 0U);
-  EXPECT_EQ(bytes, 0U);
-  EXPECT_GT(queue.received(), received + kSteps);
-  EXPECT_GT((*node)->log().counters().segments_closed, closed);
-  fmt::print("FIGURE name=hot_path_allocations cases={} failed={}\n", kSteps,
-             operators + (bytes == 0 ? 0U : 1U));
+  for (std::uint8_t i = 0; i < 8; ++i) {
+    streams.push_back({fmt::format("facility{}", i), fmt::format("syslog.{}.>", facility_name(i))});
+    streams.push_back({fmt::format("host{}", i), fmt::format("syslog.*.*.h{}.>", i)});
+    streams.push_back({fmt::format("app{}", i), fmt::format("syslog.*.*.*.a{}", i)});
+    if (i == 7) break;
+    streams.push_back(
+        {fmt::format("severity{}", i), fmt::format("syslog.*.{}.>", severity_name(i))});
+  }
+  return streams;
+}
+
+TEST_F(HotPath, AShardAllocatesNothingForSendersSubjectsAndCombinationsItNeverSaw) {
+  start(crossing_streams());
+  unsigned sent = 0;
+  for (unsigned i = 0; i < kSteps / 2; ++i) {
+    const std::string source = fmt::format("fd00::{:x}:{:x}", rng_.below(0xFFFF), 9 + i % 1000);
+    const std::string source4 = fmt::format("10.0.0.{}", 3 + rng_.below(200));
+    const bool v6 = rng_.chance(500'000);
+    const bool line = rng_.chance(300'000);
+    std::string text = "one line\nand another\n";
+    if (!line) {
+      // Few names, so that combinations repeat, and many, so that routes do not.
+      const std::string host = rng_.chance(200'000) ? std::string(60, 'h') + std::to_string(i)
+                                                    : fmt::format("h{}", rng_.below(9));
+      text = fmt::format("<{}>1 - {} a{} - - - text", rng_.below(72), host, rng_.below(9));
+    }
+    const test::Layer udp = test::udp({.destination_port = line ? kLinePort : kSyslogPort}, text);
+    const test::Network network =
+        v6 ? test::ipv6({.source = source}, udp) : test::ipv4({.source = source4}, udp);
+    if (queue_.feed(pool_.packet(test::ethernet({}, network)))) ++sent;
+    turn();
+  }
+  node_->publish();
+  const MessageAccount& total = node_->total();
+  EXPECT_GE(total.offered.count, sent);
+  EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kStored)].count, sent / 4);
+  EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kNoStream)].count, 0U);
+  EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kCapturesFull)].count, 0U);
+  node_->check_books();
+  expect_no_allocation("hot_path_allocations_of_strangers", sent);
 }
 
 }  // namespace

@@ -13,17 +13,6 @@ namespace {
 
 constexpr VolumeId kVolume{std::byte{7}};
 
-struct StreamSpec {
-  std::string name;
-  std::string_view filter;
-};
-// Long names, so that the catalogue is larger than a sector.
-const std::array kStreams{
-    StreamSpec{"logs." + std::string(200,   'l'), "syslog.>"      },
-    StreamSpec{"errors." + std::string(200, 'e'), "syslog.*.err.>"},
-    StreamSpec{"lines." + std::string(200,  'n'), "lines.>"       }
-};
-
 struct DoorSpec {
   const char* name;
   DoorProtocol protocol;
@@ -41,11 +30,17 @@ constexpr std::array kDoors{
 constexpr std::size_t kPortAt = 0;
 constexpr std::size_t kDoorAt = 1;
 constexpr std::size_t kStreamAt = kDoorAt + kDoors.size();
-constexpr std::size_t kShardAt = kStreamAt + kStreams.size();
-constexpr std::size_t kGaugesAt = kShardAt + 1;
-constexpr std::size_t kEdgeAt = kShardAt + 2;
 
 }  // namespace
+
+// Long names, so that the catalogue is larger than a sector.
+std::vector<StreamSpec> usual_streams() {
+  return {
+      {"logs." + std::string(200,   'l'), "syslog.>"      },
+      {"errors." + std::string(200, 'e'), "syslog.*.err.>"},
+      {"lines." + std::string(200,  'n'), "lines.>"       }
+  };
+}
 
 Node::Node(const NodeGround& ground, const NodeOptions& options, std::unique_ptr<IoRing> ring)
     : ground_(ground),
@@ -80,7 +75,7 @@ Result<> Node::open_volume(std::unique_ptr<VolumeDevice> device) {
   if (!opened) return std::unexpected(std::move(opened.error()));
   volume_ = std::make_unique<Volume>(std::move(*opened));
   std::vector<std::string> names;
-  for (const StreamSpec& stream : kStreams) names.push_back(stream.name);
+  for (const StreamSpec& stream : options_.streams) names.push_back(stream.name);
   if (auto added = volume_->add_streams(names); !added) return added;
   auto recovered = recover_volume(*volume_);
   if (!recovered) return std::unexpected(std::move(recovered.error()));
@@ -108,7 +103,7 @@ Result<> Node::start_log() {
   for (std::size_t i = 0; i < kDoors.size(); ++i) {
     doors.push_back(&account<MessageAccount>(kDoorAt + i));
   }
-  intake_ = std::make_unique<Intake>(account<MessageAccount>(kShardAt), std::move(doors));
+  intake_ = std::make_unique<Intake>(account<MessageAccount>(shard_at()), std::move(doors));
   observer_ = std::make_unique<Observer>(options_.observed ? &ground_.oracle : nullptr, *intake_);
   log_ = std::make_unique<LogWriter>(LogOptions{.volume = kVolume,
                                                 .log = LogNumber(0),
@@ -128,7 +123,7 @@ Result<> Node::make_ledger() {
       {AccountKind::kPort, 0, "sim"}
   };
   for (const DoorSpec& door : kDoors) accounts.push_back({AccountKind::kDoor, 0, door.name});
-  for (const StreamSpec& stream : kStreams) {
+  for (const StreamSpec& stream : options_.streams) {
     accounts.push_back({AccountKind::kStream, 0, stream.name.substr(0, 20)});
   }
   accounts.push_back({AccountKind::kShard, 0, "0"});
@@ -145,20 +140,23 @@ Result<> Node::make_ledger() {
 }
 
 Result<CaptureSetId> Node::add_set(std::span<const std::size_t> streams) {
-  std::vector<StreamId> ids;
-  std::vector<MessageAccount*> accounts;
+  std::array<StreamId, kCapturesMax> ids;
+  std::array<MessageAccount*, kCapturesMax> accounts;
+  std::size_t count = 0;
   for (const std::size_t i : streams) {
-    ids.push_back(stream_id(kStreams[i].name));
-    accounts.push_back(&account<MessageAccount>(kStreamAt + i));
+    ids[count] = stream_id(options_.streams[i].name);
+    accounts[count++] = &account<MessageAccount>(kStreamAt + i);
   }
-  auto set = log_->add_capture_set(ids);
-  if (set) intake_->add_set(*set, std::move(accounts));
+  auto set = log_->add_capture_set(std::span(ids).first(count));
+  if (set) intake_->add_set(*set, std::span(accounts).first(count));
   return set;
 }
 
+std::size_t Node::shard_at() const { return kStreamAt + options_.streams.size(); }
+
 void Node::make_doors() {
   std::vector<Stream> streams;
-  for (const StreamSpec& stream : kStreams) {
+  for (const StreamSpec& stream : options_.streams) {
     streams.push_back({stream.name, {SubjectFilter::parse(stream.filter).value()}});
   }
   router_ =
@@ -181,7 +179,8 @@ void Node::make_doors() {
 void Node::make_shard() {
   FrameOptions frame;
   frame.ethernet_address = test::ethernet_address(test::kOurEthernet);
-  frame.addresses = {parse_port_address("10.0.0.2/24").value()};
+  frame.addresses = {parse_port_address("10.0.0.2/24").value(),
+                     parse_port_address("fd00::2/64").value()};
   frame.fragments = {.datagrams = 16, .packets = 64};
   ShardParts parts{.clock = &ground_.clock,
                    .log = log_.get(),
@@ -189,8 +188,8 @@ void Node::make_shard() {
                    .intake = intake_.get(),
                    .doors = &map_,
                    .area = &ledger_->area(1),
-                   .gauges = &account<ShardGauges>(kGaugesAt),
-                   .edge = &account<LogEdge>(kEdgeAt)};
+                   .gauges = &account<ShardGauges>(shard_at() + 1),
+                   .edge = &account<LogEdge>(shard_at() + 2)};
   parts.ports.push_back({&ground_.queue, frame, &account<PortAccount>(kPortAt)});
   shard_ = std::make_unique<Shard>(std::move(parts));
   shard_->publish();

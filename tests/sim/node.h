@@ -10,7 +10,14 @@
 
 namespace penstock::sim {
 
+struct StreamSpec {
+  std::string name;
+  std::string filter;
+};
+[[nodiscard]] std::vector<StreamSpec> usual_streams();
+
 struct NodeOptions {
+  std::vector<StreamSpec> streams = usual_streams();
   std::uint64_t segment_bytes = 1 * kMiB;
   std::uint32_t block_bytes = 32 * 1024;
   std::size_t blocks = 8;
@@ -50,6 +57,8 @@ class Node {
   void check_books();
   [[nodiscard]] Keeper& keeper() { return *keeper_; }
   [[nodiscard]] LogWriter& log() { return *log_; }
+  // As the shard keeps it; of a moment only after publish().
+  [[nodiscard]] MessageAccount& total() { return account<MessageAccount>(shard_at()); }
 
  private:
   Node(const NodeGround& ground, const NodeOptions& options, std::unique_ptr<IoRing> ring);
@@ -59,6 +68,7 @@ class Node {
   void make_doors();
   void make_shard();
   Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+  [[nodiscard]] std::size_t shard_at() const;
   template <class T>
   T& account(std::size_t i) {
     return ledger_->area(1).account<T>(i);

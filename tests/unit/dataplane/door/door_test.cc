@@ -22,7 +22,10 @@ struct Sink {
     ++captured;
     take(origin, message);
   }
-  void offer_uncaptured(std::size_t origin, const MessageView& message) { take(origin, message); }
+  void offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message) {
+    reasons.push_back(why);
+    take(origin, message);
+  }
   void take(std::size_t origin, const MessageView& message) {
     origins.push_back(origin);
     subjects.emplace_back(message.subject);
@@ -32,6 +35,7 @@ struct Sink {
     received.push_back(message.received);
   }
   std::size_t captured = 0;
+  std::vector<MessageFate> reasons;
   std::vector<std::size_t> origins;
   Strings subjects;
   Strings payloads;
@@ -174,6 +178,28 @@ TEST_F(DoorTest, WhatNoStreamCapturesIsOfferedAsThat) {
   const Sink sink = take("one\ntwo\n");
   EXPECT_EQ(sink.subjects, (Strings{"lines.lan", "lines.lan"}));
   EXPECT_EQ(sink.captured, 0U);
+}
+
+TEST_F(DoorTest, WhatIsNotCapturedSaysWhyAlsoWhenItsRouteIsKnown) {
+  open(DoorProtocol::kSyslog, "other.{host}");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(take("<13>1 - h a - - - x").reasons, std::vector{MessageFate::kNoStream});
+  }
+  StreamRouter full(
+      {
+          {"all", {*SubjectFilter::parse(">")}}
+  },
+      [](auto) -> Result<CaptureSetId> { return fail(Errc::kNoSpace, "full"); });
+  const auto subject =
+      SubjectTemplate::compile("x.{source}", subject_variables(DoorProtocol::kLine));
+  Door door({.name = "lan", .protocol = DoorProtocol::kLine, .subject = *subject}, full, account_);
+  Datagram datagram;
+  datagram.payload = std::as_bytes(std::span(std::string_view("one")));
+  datagram.source = ip("fd00::9");
+  Sink sink;
+  for (int i = 0; i < 3; ++i) door.take(datagram, sink);
+  EXPECT_EQ(sink.reasons, std::vector(3, MessageFate::kCapturesFull));
+  EXPECT_EQ(sink.subjects, (Strings{"x.fd00::9", "x.fd00::9", "x.fd00::9"}));
 }
 
 TEST_F(DoorTest, TheSubjectMayNameDoorPortAndSource) {

@@ -1,11 +1,8 @@
 #include "dataplane/subject/stream_router.h"
 
-#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
-
-#include "base/rng.h"
 
 namespace penstock {
 namespace {
@@ -16,31 +13,51 @@ std::vector<SubjectFilter> filters(std::initializer_list<std::string_view> texts
   return result;
 }
 
+using Set = std::vector<std::size_t>;
+
 // A router over these streams, and the sets that it made known, in order.
 class Routed {
  public:
-  explicit Routed(std::vector<Stream> streams)
-      : router_(std::move(streams), [this](std::span<const std::size_t> set) {
+  // `limit`: the sets that are taken; all after them are refused.
+  explicit Routed(std::vector<Stream> streams, std::size_t limit = 1'000'000)
+      : limit_(limit), router_(std::move(streams), [this](std::span<const std::size_t> set) {
           sets.emplace_back(set.begin(), set.end());
           return add(sets.size() - 1);
         }) {}
 
-  [[nodiscard]] std::vector<std::size_t> match(std::string_view subject) {
+  [[nodiscard]] Set match(std::string_view subject) {
     const auto set = router_.match(subject);
-    return set ? sets.at(set->value) : std::vector<std::size_t>{};
+    why = set ? MessageFate::kStored : set.error();
+    return set ? sets.at(set->value) : Set{};
   }
-  std::vector<std::vector<std::size_t>> sets;
-  bool full = false;
+  std::vector<Set> sets;
+  MessageFate why = MessageFate::kStored;  // of the last match()
 
  private:
   Result<CaptureSetId> add(std::size_t n) const {
-    if (full) return fail(Errc::kNoSpace, "full");
+    if (n >= limit_) return fail(Errc::kNoSpace, "full");
     return CaptureSetId(static_cast<std::uint32_t>(n));
   }
+  std::size_t limit_;
   StreamRouter router_;
 };
 
-using Set = std::vector<std::size_t>;
+// One stream for each of the first `count` tokens of a subject: those that are "1" are captured.
+std::vector<Stream> streams_by_token(std::size_t count) {
+  std::vector<Stream> streams;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::string filter;
+    for (std::size_t before = 0; before < i; ++before) filter += "*.";
+    streams.push_back({"s" + std::to_string(i), filters({filter + "1.>"})});
+  }
+  return streams;
+}
+
+std::string subject_of_bits(std::size_t bits, std::size_t count) {
+  std::string subject;
+  for (std::size_t i = 0; i < count; ++i) subject += (bits >> i & 1U) != 0 ? "1." : "0.";
+  return subject + "x";
+}
 
 TEST(StreamRouter, AllStreamsWhoseFiltersMatchCapture) {
   Routed routed({
@@ -58,15 +75,17 @@ TEST(StreamRouter, WhatNoStreamMatchesIsNotCaptured) {
       {"syslog", filters({"syslog.>"})}
   });
   EXPECT_EQ(routed.match("lines.lan"), Set{});
+  EXPECT_EQ(routed.why, MessageFate::kNoStream);
   EXPECT_EQ(routed.match("syslog"), Set{});
-  EXPECT_TRUE(routed.sets.empty());
+  EXPECT_EQ(routed.why, MessageFate::kNoStream);
 }
 
-TEST(StreamRouter, ASetIsMadeKnownOnce) {
+TEST(StreamRouter, EachStreamAloneIsMadeKnownAtOnceAndOtherSetsOnce) {
   Routed routed({
       {"a", filters({"a.>"})},
       {"b", filters({"*.b"})}
   });
+  EXPECT_EQ(routed.sets, (std::vector<Set>{{0}, {1}}));
   for (int i = 0; i < 10; ++i) {
     EXPECT_EQ(routed.match("a.b"), (Set{0, 1}));
     EXPECT_EQ(routed.match("a.c"), (Set{0}));
@@ -75,83 +94,48 @@ TEST(StreamRouter, ASetIsMadeKnownOnce) {
   EXPECT_EQ(routed.sets.size(), 3U);
 }
 
-TEST(StreamRouter, ASetThatIsRefusedIsNotAskedForAgain) {
-  Routed routed({
-      {"a", filters({"a.>"})}
-  });
-  routed.full = true;
-  EXPECT_EQ(routed.match("a.b"), Set{});
-  EXPECT_EQ(routed.match("a.c"), Set{});
-  EXPECT_EQ(routed.sets.size(), 1U);
+// Not under "no stream": the remedy would be the wrong one.
+TEST(StreamRouter, WhatARefusedStreamCapturesIsRefusedUnderItsOwnCause) {
+  Routed routed(
+      {
+          {"a", filters({"a.>"})},
+          {"b", filters({"*.b"})}
+  },
+      1);
+  EXPECT_EQ(routed.match("a.c"), (Set{0}));
+  for (const std::string_view subject : {"a.b", "x.b"}) {
+    EXPECT_EQ(routed.match(subject), Set{});
+    EXPECT_EQ(routed.why, MessageFate::kCapturesFull);
+  }
+  EXPECT_EQ(routed.match("x.y"), Set{});
+  EXPECT_EQ(routed.why, MessageFate::kNoStream);
+  EXPECT_EQ(routed.sets.size(), 2U);  // asked for once
 }
 
-TEST(StreamRouter, NoMoreStreamsCaptureThanARunCanName) {
+TEST(StreamRouter, OneSetMoreThanALogHoldsIsRefusedAndNotAskedFor) {
+  constexpr std::size_t kTokens = 13;
+  Routed routed(streams_by_token(kTokens));
+  std::size_t taken = 0;
+  std::size_t refused = 0;
+  for (std::size_t bits = 1; bits < 1U << kTokens; ++bits) {
+    const Set set = routed.match(subject_of_bits(bits, kTokens));
+    (set.empty() ? refused : taken) += 1;
+    EXPECT_EQ(routed.why, set.empty() ? MessageFate::kCapturesFull : MessageFate::kStored);
+  }
+  EXPECT_EQ(taken, StreamRouter::kSetsMax);
+  EXPECT_EQ(routed.sets.size(), StreamRouter::kSetsMax);
+  EXPECT_EQ(refused, (1U << kTokens) - 1 - StreamRouter::kSetsMax);
+  // What was known stays known.
+  EXPECT_EQ(routed.match(subject_of_bits(3, kTokens)), (Set{0, 1}));
+}
+
+TEST(StreamRouter, AllStreamsThatThereMayBeCapture) {
   std::vector<Stream> streams;
-  for (std::size_t i = 0; i < kCapturesMax + 5; ++i) {
+  for (std::size_t i = 0; i < StreamRouter::kStreamsMax; ++i) {
     streams.push_back({"s" + std::to_string(i), filters({">"})});
   }
   Routed routed(std::move(streams));
   EXPECT_EQ(routed.match("a").size(), kCapturesMax);
-}
-
-std::span<const std::byte> key(std::string_view text) { return std::as_bytes(std::span(text)); }
-
-TEST(RouteCache, WhatIsKeptIsFoundUntilItGivesWay) {
-  RouteCache cache(4);
-  EXPECT_EQ(cache.find(key("one")), nullptr);
-  const std::string subject = "subject.one";
-  const Route* kept = cache.keep(key("one"), {subject, std::nullopt});
-  EXPECT_EQ(kept->subject, subject);
-  EXPECT_NE(kept->subject.data(), subject.data());  // a copy of its own
-  EXPECT_EQ(cache.find(key("one")), kept);
-  EXPECT_EQ(cache.find(key("on")), nullptr);
-  EXPECT_EQ(cache.find(key("one1")), nullptr);
-}
-
-TEST(RouteCache, WhatIsTooLongIsUsedAndNotKept) {
-  RouteCache cache(4);
-  const std::string longest_key(RouteCache::kKeyBytesMax, 'k');
-  const std::string longest(RouteCache::kSubjectBytesKept, 's');
-  for (const auto& [k, subject, found] : {
-           std::tuple{longest_key,       longest,       true },
-           {longest_key + "k", longest,       false},
-           {std::string("k"),  longest + "s", false}
-  }) {
-    EXPECT_EQ(cache.find(key(k)), nullptr);
-    EXPECT_EQ(cache.keep(key(k), {subject, std::nullopt})->subject, subject);
-    EXPECT_EQ(cache.find(key(k)) != nullptr, found);
-  }
-}
-
-// A cache of four places is nothing but collisions: it forgets, it does not mix up.
-TEST(RouteCache, CollidingKeysGiveTheirOwnRoutesOrNone) {
-  for (const std::size_t entries : {1U, 4U, 64U}) {
-    RouteCache cache(entries);
-    Rng rng(entries);
-    std::uint64_t found = 0;
-    for (unsigned i = 0; i < 200'000; ++i) {
-      const std::string k = std::to_string(rng.below(3 * entries + 10));
-      const std::string subject = "s." + k;
-      const CaptureSetId set(static_cast<std::uint32_t>(k.size()));
-      const Route* route = cache.find(key(k));
-      if (route != nullptr) ++found;
-      if (route == nullptr) route = cache.keep(key(k), {subject, set});
-      ASSERT_EQ(route->subject, subject);
-      ASSERT_EQ(route->set, set);
-    }
-    EXPECT_GT(found, 0U);
-  }
-}
-
-TEST(RouteCache, TheOldestOfAPlaceGivesWay) {
-  RouteCache cache(4);  // four ways: every key has the same places
-  for (const std::string_view name : {"1", "2", "3", "4", "5"}) {
-    static_cast<void>(cache.find(key(name)));
-    static_cast<void>(cache.keep(key(name), {name, std::nullopt}));
-  }
-  EXPECT_EQ(cache.find(key("1")), nullptr);
-  for (const std::string_view name : {"2", "3", "4", "5"})
-    EXPECT_NE(cache.find(key(name)), nullptr);
 }
 
 }  // namespace
