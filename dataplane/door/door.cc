@@ -41,14 +41,6 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-// Senders end datagrams with a newline or a NUL; that is no part of a host or program's name.
-std::string_view without_end(std::string_view text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == '\0')) {
-    text.remove_suffix(1);
-  }
-  return text;
-}
-
 }  // namespace
 
 std::span<const SubjectVariable> subject_variables(DoorProtocol protocol) {
@@ -100,7 +92,7 @@ const Route& Door::route_source(const Datagram& datagram) {
 }
 
 const Route& Door::route_syslog(const Datagram& datagram, MessageFlag& flags) {
-  const SyslogHeader header = parse_syslog(without_end(text_of(datagram.payload)));
+  const SyslogHeader header = parse_syslog(text_of(datagram.payload));
   if (header.malformed) flags = MessageFlag::kMalformed;
   const std::string_view host = header.host.substr(0, kTokenBytesMax);
   const std::string_view app = header.app.substr(0, kTokenBytesMax);

@@ -167,7 +167,7 @@ TEST_F(HotPath, AShardAllocatesNothingForSendersSubjectsAndCombinationsItNeverSa
   node_->publish();
   const MessageAccount& total = node_->total();
   EXPECT_GE(total.offered.count, sent);
-  EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kStored)].count, sent / 4);
+  EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kStored)].count, 0U);
   EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kNoStream)].count, 0U);
   EXPECT_GT(total.fates[static_cast<std::size_t>(MessageFate::kCapturesFull)].count, 0U);
   node_->check_books();
