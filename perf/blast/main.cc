@@ -1,8 +1,11 @@
 // penstock-blast: the load generator. Its own process on a DPDK port.
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <limits>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -14,7 +17,14 @@
 namespace {
 
 using penstock::blast::Options;
+using penstock::blast::PacketTemplate;
 using penstock::blast::Sent;
+using Ethernet = std::array<std::byte, 6>;
+
+struct Templates {
+  penstock::Result<std::vector<PacketTemplate>> whole;
+  std::optional<PacketTemplate> rest;  // the last packet, when it holds fewer messages
+};
 
 volatile bool stop_asked = false;
 
@@ -52,44 +62,104 @@ void report(const Options& options, const Sent& sent) {
       static_cast<double>(sent.message_bytes) / seconds / 1e6);
 }
 
-penstock::EalOptions eal_options(const Options& options) {
+// Both copies of the packets fit: those of the generator and those that the device may hold.
+std::uint64_t memory_of(const Options& options, std::size_t packet_bytes) {
+  constexpr std::uint64_t kOverhead = 512;  // of a buffer: its header, headroom and alignment
+  const std::uint64_t packets = std::max<std::uint64_t>(options.sources, 4096) + 1;
+  return (128ULL << 20U) + packets * (packet_bytes + kOverhead);
+}
+
+penstock::EalOptions eal_options(const Options& options, std::size_t packet_bytes) {
   penstock::EalOptions eal;
   eal.program = "penstock-blast";
   eal.file_prefix = options.file_prefix;
-  eal.memory_bytes = 128ULL << 20U;
+  eal.memory_bytes = memory_of(options, packet_bytes);
   eal.main_core = options.core;
   eal.devices = {options.device};
   return eal;
 }
 
-int blast(const Options& options) {
-  auto eal = penstock::start_eal(eal_options(options));
-  if (!eal) return complain(eal.error());
-  int code = 0;
-  {
-    const std::uint32_t frame = std::max<std::uint32_t>(options.size + 1, options.packed) + 42;
-    auto port = penstock::start_dpdk_port({.name = "blast",
-                                           .device = options.device,
-                                           .mtu = std::max<std::uint32_t>(1500, frame - 14),
-                                           .buffers = 2048 + 1024});
-    if (!port) return complain(port.error());
-    auto templates = penstock::blast::make_templates(options, (*port)->facts().ethernet_address);
-    if (!templates) return complain(templates.error());
-    if (options.wait_for_link && !wait_for_link(**port)) {
-      fmt::print(stderr, "penstock-blast: the link of {} stays down; is the receiver there?\n",
-                 options.device);
-      return 1;
-    }
-    penstock::blast::Generator generator(options, std::move(*templates), (*port)->queue(0));
-    const Sent sent = generator.run(stop_asked);
-    if (!sent.stuck) std::this_thread::sleep_for(std::chrono::duration<double>(options.linger));
-    report(options, sent);
-    if (sent.stuck) {
-      fmt::print(stderr, "penstock-blast: gave up: the receiver takes no packets any more\n");
-      code = 1;
-    }
+// What the device itself says that it sent: some take packets and drop them.
+std::uint64_t packets_of_device(const std::string& device) {
+  std::uint16_t id = 0;
+  rte_eth_stats stats{};
+  if (rte_eth_dev_get_port_by_name(device.substr(0, device.find(',')).c_str(), &id) != 0 ||
+      rte_eth_stats_get(id, &stats) != 0) {
+    return std::numeric_limits<std::uint64_t>::max();
   }
-  return code;
+  return stats.opackets;
+}
+
+int finish(const Options& options, Sent sent, std::uint64_t device_packets) {
+  const bool dropped = device_packets < sent.packets;
+  report(options, sent);
+  if (sent.stuck) {
+    fmt::print(stderr, "penstock-blast: gave up: the receiver takes no packets any more\n");
+  }
+  if (dropped) {
+    fmt::print(stderr,
+               "penstock-blast: {} took {} packets and sent {} of them; is its frame size too "
+               "small, or its link down?\n",
+               options.device, sent.packets, device_packets);
+  }
+  return sent.stuck || dropped ? 1 : 0;
+}
+
+Templates templates_of(const Options& options, const Ethernet& from) {
+  Templates made;
+  const std::uint64_t each = penstock::blast::messages_each(options);
+  made.whole = penstock::blast::make_templates(options, each, from);
+  if (made.whole && options.count % each != 0) {
+    Options one = options;
+    one.sources = 1;
+    made.rest = penstock::blast::make_templates(one, options.count % each, from)->front();
+  }
+  return made;
+}
+
+int send(const Options& options, std::size_t packet_bytes) {
+  constexpr std::size_t kEthernetHeader = 14;
+  const auto mtu = static_cast<std::uint32_t>(packet_bytes - kEthernetHeader);
+  auto port = penstock::start_dpdk_port({.name = "blast",
+                                         .device = options.device,
+                                         .mtu = std::max<std::uint32_t>(1500, mtu),
+                                         .buffers = 2048 + 1024});
+  if (!port) return complain(port.error());
+  const penstock::PortFacts& facts = (*port)->facts();
+  if (facts.mtu < mtu) {
+    fmt::print(stderr,
+               "penstock-blast: {} sends packets of {} bytes of IP at most, these have {}; lower "
+               "--size or --packed\n",
+               options.device, facts.mtu, mtu);
+    return 1;
+  }
+  if (options.wait_for_link && !wait_for_link(**port)) {
+    fmt::print(stderr, "penstock-blast: the link of {} stays down; is the receiver there?\n",
+               options.device);
+    return 1;
+  }
+  Templates made = templates_of(options, facts.ethernet_address);
+  auto generator = penstock::blast::Generator::make(options, std::move(*made.whole),
+                                                    std::move(made.rest), (*port)->queue(0));
+  if (!generator) return complain(generator.error());
+  const Sent sent = (*generator)->run(stop_asked);
+  if (!sent.stuck) std::this_thread::sleep_for(std::chrono::duration<double>(options.linger));
+  const std::uint64_t device_packets = packets_of_device(options.device);
+  port->reset();  // before the packets that it may hold
+  return finish(options, sent, device_packets);
+}
+
+int blast(const Options& options) {
+  // The command line is judged before a device is touched.
+  const Templates made = templates_of(options, Ethernet{});
+  if (!made.whole) {
+    complain(made.whole.error());
+    return 2;
+  }
+  const std::size_t packet_bytes = made.whole->front().bytes.size();
+  auto eal = penstock::start_eal(eal_options(options, packet_bytes));
+  if (!eal) return complain(eal.error());
+  return send(options, packet_bytes);
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 #include <CLI/CLI.hpp>
 
 namespace penstock::blast {
-
 namespace {
+
+constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
 
 void add_target_options(CLI::App& app, Options& o) {
   app.add_option("--device", o.device,
@@ -13,9 +14,13 @@ void add_target_options(CLI::App& app, Options& o) {
       ->required();
   app.add_option("--count", o.count,
                  "end after this many messages; this or --seconds must be given")
+      ->check(CLI::Range(std::uint64_t{1}, kMost).description(""))
       ->type_name("N");
-  app.add_option("--seconds", o.seconds, "end after this time")->type_name("S");
+  app.add_option("--seconds", o.seconds, "end after this time")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("S");
   app.add_option("--rate", o.rate, "messages a second; 0: flat out")
+      ->check(CLI::NonNegativeNumber.description(""))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--to", o.to, "receiver")->type_name("ADDRESS:PORT")->capture_default_str();
@@ -58,7 +63,9 @@ void add_process_options(CLI::App& app, Options& o) {
       ->check(CLI::Range(1, 256).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--core", o.core, "core to send from (default: any)")->type_name("N");
+  app.add_option("--core", o.core, "core to send from (default: any)")
+      ->check(CLI::Range(0, 1023).description(""))
+      ->type_name("N");
   app.add_option("--file-prefix", o.file_prefix, "tells this DPDK process from others on the host")
       ->type_name("NAME")
       ->capture_default_str();
@@ -66,6 +73,7 @@ void add_process_options(CLI::App& app, Options& o) {
          "--linger", o.linger,
          "seconds that the port stays after the last packet: a memif peer loses what it has "
          "not taken when the port goes")
+      ->check(CLI::NonNegativeNumber.description(""))
       ->type_name("S")
       ->capture_default_str();
   app.add_flag("!--no-wait", o.wait_for_link,
@@ -83,11 +91,13 @@ void check_together(const CLI::App& app, const Options& o) {
   }
   if (o.packed != 0 && o.payload == PayloadKind::kSyslog) {
     throw CLI::ValidationError("--packed",
-                               "syslog over UDP carries one message a datagram (RFC 5426)");
+                               "syslog over UDP carries one message a datagram (RFC 5426); "
+                               "leave it out or use --payload line");
   }
   if (o.packed != 0 && o.packed < o.size + 1) {
     throw CLI::ValidationError("--packed",
-                               "must hold at least one message of --size and its newline");
+                               "holds not even one message of --size and its newline; raise it "
+                               "or lower --size");
   }
 }
 

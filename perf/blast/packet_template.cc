@@ -23,21 +23,55 @@ struct Target {
   std::uint16_t port;     // host order
 };
 
+std::unexpected<Error> refuse(std::string_view option, std::string_view value,
+                              std::string_view why) {
+  return fail(Errc::kInvalidArgument, fmt::format("{} {}: {}", option, value, why));
+}
+
 Result<Target> parse_target(const std::string& text) {
   const auto colon = text.rfind(':');
   in_addr address{};
+  std::uint16_t port = 0;
+  const char* end = text.data() + text.size();
   if (colon == std::string::npos ||
       inet_pton(AF_INET, text.substr(0, colon).c_str(), &address) != 1) {
-    return fail(
-        Errc::kInvalidArgument,
-        fmt::format("--to {}: expected an IPv4 address and port such as 10.77.0.2:514", text));
+    return refuse("--to", text, "no IPv4 address and port; write it like 10.77.0.2:514");
   }
-  int port = 0;
-  std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-  if (port <= 0 || port > 65535) {
-    return fail(Errc::kInvalidArgument, fmt::format("--to {}: the port is not 1 to 65535", text));
+  const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc{} || parsed.ptr != end || port == 0) {
+    return refuse("--to", text, "the port is not a number from 1 to 65535");
   }
-  return Target{address.s_addr, static_cast<std::uint16_t>(port)};
+  return Target{address.s_addr, port};
+}
+
+struct Addresses {
+  Target to{};
+  std::uint32_t from = 0;  // host order, of the first source
+  rte_ether_addr to_ethernet{};
+};
+
+Result<Addresses> parse_addresses(const Options& options) {
+  Addresses parsed;
+  const auto target = parse_target(options.to);
+  if (!target) return std::unexpected(target.error());
+  parsed.to = *target;
+  in_addr from{};
+  if (inet_pton(AF_INET, options.from.c_str(), &from) != 1) {
+    return refuse("--from", options.from, "no IPv4 address; write it like 10.77.0.1");
+  }
+  parsed.from = ntohl(from.s_addr);
+  if (parsed.from + (options.sources - 1) < parsed.from) {
+    return refuse(
+        "--from", options.from,
+        fmt::format("{} sources reach past 255.255.255.255; lower --sources", options.sources));
+  }
+  std::memset(&parsed.to_ethernet, 0xFF, sizeof parsed.to_ethernet);
+  if (!options.to_ethernet.empty() &&
+      rte_ether_unformat_addr(options.to_ethernet.c_str(), &parsed.to_ethernet) != 0) {
+    return refuse("--to-ethernet", options.to_ethernet,
+                  "no Ethernet address; write it like 02:00:00:00:00:01");
+  }
+  return parsed;
 }
 
 // What comes before the stamp in each message.
@@ -47,19 +81,16 @@ std::string message_head(const Options& options, std::uint32_t source) {
 }
 
 // Payload of one datagram, with room for the stamps.
-std::string payload_text(const Options& options, std::uint32_t source,
+std::string payload_text(const Options& options, std::uint32_t source, std::uint64_t messages,
                          std::vector<std::uint32_t>& stamps) {
   const std::string head = message_head(options, source);
-  const std::size_t least = head.size() + kStampDigits;
-  const std::size_t size = std::max<std::size_t>(options.size, least);
-  const std::size_t messages = options.packed == 0 ? 1 : options.packed / (size + 1);
   std::string text;
   for (std::size_t i = 0; i < messages; ++i) {
     stamps.push_back(static_cast<std::uint32_t>(text.size() + head.size()));
     std::string message = head + std::string(kStampDigits, '0');
     static constexpr std::string_view kFiller =
         " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;";
-    while (message.size() < size) message += kFiller[message.size() % kFiller.size()];
+    while (message.size() < options.size) message += kFiller[message.size() % kFiller.size()];
     text += message;
     if (options.packed != 0) text += '\n';
   }
@@ -78,28 +109,27 @@ std::uint16_t fold(std::uint32_t sum) {
 
 }  // namespace
 
-Result<std::vector<PacketTemplate>> make_templates(const Options& options,
-                                                   std::span<const std::byte, 6> from_ethernet) {
-  const auto target = parse_target(options.to);
-  if (!target) return std::unexpected(target.error());
-  in_addr from{};
-  if (inet_pton(AF_INET, options.from.c_str(), &from) != 1) {
-    return fail(Errc::kInvalidArgument, "--from " + options.from + ": not an IPv4 address");
-  }
-  rte_ether_addr to_ethernet{};
-  std::memset(&to_ethernet, 0xFF, sizeof to_ethernet);
-  if (!options.to_ethernet.empty() &&
-      rte_ether_unformat_addr(options.to_ethernet.c_str(), &to_ethernet) != 0) {
-    return fail(Errc::kInvalidArgument,
-                "--to-ethernet " + options.to_ethernet + ": not an address");
-  }
+std::uint64_t messages_each(const Options& options) {
+  return options.packed == 0 ? 1 : options.packed / (options.size + 1);
+}
 
+Result<std::vector<PacketTemplate>> make_templates(const Options& options, std::uint64_t messages,
+                                                   std::span<const std::byte, 6> from_ethernet) {
+  const auto addresses = parse_addresses(options);
+  if (!addresses) return std::unexpected(addresses.error());
+  const std::size_t least = message_head(options, options.sources - 1).size() + kStampDigits;
+  if (options.size < least) {
+    return refuse("--size", std::to_string(options.size),
+                  fmt::format("a syslog message needs {} bytes for its header and number; raise "
+                              "--size or use --payload line",
+                              least));
+  }
   std::vector<PacketTemplate> templates;
   for (std::uint32_t source = 0; source < options.sources; ++source) {
     PacketTemplate made;
-    const std::string payload = payload_text(options, source, made.stamps);
+    const std::string payload = payload_text(options, source, messages, made.stamps);
     rte_ether_hdr ethernet{};
-    ethernet.dst_addr = to_ethernet;
+    ethernet.dst_addr = addresses->to_ethernet;
     std::memcpy(&ethernet.src_addr, from_ethernet.data(), sizeof ethernet.src_addr);
     ethernet.ether_type = htons(RTE_ETHER_TYPE_IPV4);
     rte_ipv4_hdr ip{};
@@ -108,16 +138,17 @@ Result<std::vector<PacketTemplate>> make_templates(const Options& options,
         htons(static_cast<std::uint16_t>(sizeof ip + sizeof(rte_udp_hdr) + payload.size()));
     ip.time_to_live = 64;
     ip.next_proto_id = IPPROTO_UDP;
-    ip.src_addr = htonl(ntohl(from.s_addr) + source);
-    ip.dst_addr = target->address;
+    ip.src_addr = htonl(addresses->from + source);
+    ip.dst_addr = addresses->to.address;
     ip.hdr_checksum = rte_ipv4_cksum(&ip);
     rte_udp_hdr udp{};
     udp.src_port = htons(static_cast<std::uint16_t>(20000 + source % 40000));
-    udp.dst_port = htons(target->port);
+    udp.dst_port = htons(addresses->to.port);
     udp.dgram_len = htons(static_cast<std::uint16_t>(sizeof udp + payload.size()));
 
     made.bytes.resize(sizeof ethernet + sizeof ip + sizeof udp + payload.size());
     made.udp_at = sizeof ethernet + sizeof ip;
+    made.newlines = options.packed == 0 ? 0 : static_cast<std::uint32_t>(messages);
     std::memcpy(made.bytes.data(), &ethernet, sizeof ethernet);
     std::memcpy(made.bytes.data() + sizeof ethernet, &ip, sizeof ip);
     std::memcpy(made.bytes.data() + made.udp_at, &udp, sizeof udp);
