@@ -76,6 +76,10 @@ penstock::EalOptions eal_options(const Options& options, std::size_t packet_byte
   eal.memory_bytes = memory_of(options, packet_bytes);
   eal.main_core = options.core;
   eal.devices = {options.device};
+  // A peer can map our packets only when they are in one file.
+  if (options.device.find("zero-copy=yes") != std::string::npos) {
+    eal.extra_args = {"--single-file-segments"};
+  }
   return eal;
 }
 

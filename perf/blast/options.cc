@@ -45,7 +45,8 @@ void add_message_options(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"line", "syslog"}).description(""))
       ->type_name("line|syslog")
       ->default_str("line");
-  app.add_option("--size", o.size, "bytes of a message, 17 to 60000")
+  app.add_option("--size", o.size,
+                 "bytes of a message, 17 to 60000; syslog needs 71 or more, for its header")
       ->check(CLI::Range(17, 60000).description(""))
       ->type_name("BYTES")
       ->capture_default_str();

@@ -20,6 +20,7 @@ name = "lan0"
 device = "net_memif0,role=server,socket={folder}/memif.sock,socket-abstract=no"
 addresses = ["10.77.0.2/24"]
 buffers = 2048
+[[shard]]
 [[volume]]
 name = "main"
 kind = "null"
@@ -147,7 +148,7 @@ class BlastTest(unittest.TestCase):
                 node.process.send_signal(signal.SIGKILL)
                 node.process.wait()
                 _, said = blast.communicate(timeout=DEADLINE_S)
-                self.assertEqual(blast.returncode, 1, said)
+                self.assertEqual(blast.returncode, 1, said.decode())
                 self.assertIn(b"gave up", said)
 
 
