@@ -16,7 +16,9 @@ class SyslogCursor {
   explicit SyslogCursor(std::string_view text) : rest_(text) {}
   [[nodiscard]] bool empty() const { return rest_.empty(); }
   [[nodiscard]] std::string_view rest() const { return rest_; }
-  [[nodiscard]] bool at(std::string_view text) const { return rest_.starts_with(text); }
+  [[nodiscard]] bool at(std::string_view text) const {
+    return front() == text[0] && rest_.starts_with(text);
+  }
   [[nodiscard]] char front() const { return rest_.empty() ? '\0' : rest_.front(); }
   void skip(std::size_t n) { rest_.remove_prefix(std::min(n, rest_.size())); }
   void skip_blanks() {
@@ -33,15 +35,10 @@ class SyslogCursor {
   }
   // Up to the next space or tab or the end; it is not taken.
   std::string_view token() {
-    return take_while([](char c) { return c != ' ' && c != '\t'; });
-  }
-  // A field of RFC 5424 and the single space behind it; false when it is empty or no space follows.
-  bool field(std::string_view& into) {
-    into = rest_.substr(0, rest_.find(' '));
-    skip(into.size());
-    if (into.empty() || front() != ' ') return false;
-    skip(1);
-    return true;
+    std::string_view taken = rest_.substr(0, rest_.find(' '));
+    taken = taken.substr(0, taken.find('\t'));
+    skip(taken.size());
+    return taken;
   }
 
  private:

@@ -1,6 +1,11 @@
 #include "dataplane/door/syslog_parser.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <array>
+#include <bit>
 
 #include "dataplane/door/syslog_cursor.h"
 
@@ -60,20 +65,54 @@ bool skip_structured_data(Cursor& at) {
   return !inside;
 }
 
+// TIMESTAMP HOST APP PROCID MSGID, a single space behind each.
+constexpr std::size_t kFields = 5;
+
+// The beginning of a text up to its first kFields spaces, looked for 16 bytes at a time: all of
+// them are in the first lines of the message.
+struct Fields {
+  explicit Fields(std::string_view text) {
+    std::size_t at = 0;
+    std::size_t from = 0;
+#ifdef __SSE2__
+    const __m128i space = _mm_set1_epi8(' ');
+    for (; count < kFields && at + sizeof space <= text.size(); at += sizeof space) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+      auto found = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, space)));
+      for (; found != 0 && count < kFields; found &= found - 1) {
+        add(text, from, at + static_cast<unsigned>(std::countr_zero(found)));
+      }
+    }
+#endif
+    for (; count < kFields && at < text.size(); ++at) {
+      if (text[at] == ' ') add(text, from, at);
+    }
+    rest = text.substr(from);
+  }
+
+  std::array<std::string_view, kFields> field;
+  std::size_t count = 0;
+  std::string_view rest;  // behind the last of them
+
+ private:
+  void add(std::string_view text, std::size_t& from, std::size_t space) {
+    field[count++] = text.substr(from, space - from);
+    from = space + 1;
+  }
+};
+
 void parse_rfc5424(Cursor at, SyslogHeader& header) {
   header.format = SyslogFormat::kRfc5424;
-  std::string_view timestamp;
-  std::string_view host;
-  std::string_view app;
-  std::string_view process;
-  std::string_view message_id;
   header.malformed = true;
-  if (!at.field(timestamp) || !at.field(host)) return;
+  const Fields fields(at.rest());
+  const auto& [timestamp, host, app, process, message_id] = fields.field;
+  if (timestamp.empty() || host.empty()) return;
   header.host = or_nil(host);
-  if (!at.field(app)) return;
+  if (app.empty()) return;
   header.app = or_nil(app);
-  if (!at.field(process) || !at.field(message_id)) return;
-  header.malformed = !skip_structured_data(at) || (timestamp != "-" && !is_digit(timestamp[0]));
+  if (process.empty() || message_id.empty()) return;
+  Cursor behind(fields.rest);
+  header.malformed = !skip_structured_data(behind) || (timestamp != "-" && !is_digit(timestamp[0]));
 }
 
 // A datagram needs no count of its octets (RFC 6587), but some senders write it: "83 <34>1 ...".

@@ -13,10 +13,28 @@ using Cursor = SyslogCursor;
 // RFC 3164 says 32; real ones are longer.
 constexpr std::size_t kTagBytesMax = 255;
 
-bool is_month(std::string_view text) {
-  static constexpr std::array<std::string_view, 12> kMonths{
-      "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  return std::ranges::find(kMonths, text) != kMonths.end();
+constexpr std::uint32_t three(std::string_view text) {
+  const auto at = [&](std::size_t i) { return std::uint32_t{static_cast<std::uint8_t>(text[i])}; };
+  return at(0) << 16U | at(1) << 8U | at(2);
+}
+
+bool at_month(const Cursor& at) {
+  if (at.rest().size() < 3) return false;
+  switch (three(at.rest())) {
+    case three("Jan"):
+    case three("Feb"):
+    case three("Mar"):
+    case three("Apr"):
+    case three("May"):
+    case three("Jun"):
+    case three("Jul"):
+    case three("Aug"):
+    case three("Sep"):
+    case three("Oct"):
+    case three("Nov"):
+    case three("Dec"): return true;
+    default: return false;
+  }
 }
 
 // Cisco's tag: "%SYS-5-CONFIG_I".
@@ -77,11 +95,11 @@ bool take_bsd_timestamp(Cursor& at, bool device) {
     device = true;
   }
   if (take_year(probe)) device = true;
-  if (!is_month(probe.rest().substr(0, 3))) return false;
+  if (!at_month(probe)) return false;
   probe.skip(3);
   probe.skip_blanks();
-  const std::string_view day = probe.token();
-  if (day.empty() || day.size() > 2 || !std::ranges::all_of(day, is_digit)) return false;
+  const std::string_view day = probe.take_while(is_digit);
+  if (day.empty() || day.size() > 2 || probe.front() != ' ') return false;
   probe.skip_blanks();
   take_year(probe);
   if (!take_time(probe)) return false;
@@ -185,24 +203,32 @@ bool take_forwarded(Cursor& at, std::string_view& host) {
 
 bool at_repetition(const Cursor& at) { return at.at("last message repeated "); }
 
+// What of a word comes before the first ':' or '['.
+std::string_view head_of(std::string_view word) {
+  return Cursor(word).take_while([](char c) { return c != ':' && c != '['; });
+}
+
+// The host in a word that has a ':' or '[': then it may be the tag, and no host is there.
+std::string_view host_in(std::string_view word, const Cursor& behind) {
+  if (word.starts_with('[') && word.ends_with(']')) return word.substr(1, word.size() - 2);
+  if (is_ipv6(word)) return word;
+  if (word.ends_with(':') && word.find('[') == std::string_view::npos && at_cisco_tag(behind)) {
+    return word.substr(0, word.size() - 1);  // "asa1: %ASA-6-302013: ..."
+  }
+  const std::size_t head = head_of(word).size();
+  return head > 0 && head <= kTagBytesMax ? std::string_view{} : word;
+}
+
 // The host, if there is one in front of the tag.
 void take_host(Cursor& at, std::string_view& host) {
   if (take_forwarded(at, host) || at_repetition(at) || at_cisco_tag(at)) return;
-  Cursor probe = at;
-  std::string_view token = probe.token();
-  Cursor behind = probe;
+  Cursor behind = at;
+  const std::string_view word = behind.token();
+  const Cursor end = behind;
   behind.skip_blanks();
-  if (token.starts_with('[') && token.ends_with(']')) {
-    token = token.substr(1, token.size() - 2);
-  } else if (token.ends_with(':') && token.find('[') == std::string_view::npos &&
-             at_cisco_tag(behind)) {
-    token.remove_suffix(1);  // "asa1: %ASA-6-302013: ..."
-  } else if (!is_ipv6(token)) {
-    const std::size_t end = token.find_first_of(":[");
-    if (end != std::string_view::npos && end > 0 && end <= kTagBytesMax) return;  // the tag
-  }
-  host = token;
-  at = probe;
+  host = head_of(word).size() == word.size() ? word : host_in(word, behind);
+  if (host.empty()) return;
+  at = end;
   // " : %ASA-..." or, of a relay, "82: Sep  6 14:12:56.872: %SYS-...".
   std::string_view origin;
   if ((behind.front() == ':' || is_digit(behind.front())) && take_beginning(behind, origin)) {
@@ -213,11 +239,9 @@ void take_host(Cursor& at, std::string_view& host) {
 }
 
 // Ends at ':', '[', a space or a tab.
-std::string_view tag_of(const Cursor& at) {
+std::string_view tag_of(Cursor at) {
   if (at_repetition(at)) return {};
-  Cursor probe = at;
-  const std::string_view token = probe.token();
-  const std::string_view tag = token.substr(0, token.find_first_of(":["));
+  const std::string_view tag = head_of(at.token());
   return tag.size() <= kTagBytesMax ? tag : std::string_view{};
 }
 

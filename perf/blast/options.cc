@@ -46,7 +46,7 @@ void add_message_options(CLI::App& app, Options& o) {
       ->type_name("line|syslog")
       ->default_str("line");
   app.add_option("--size", o.size,
-                 "bytes of a message, 17 to 60000; syslog needs 71 or more, for its header")
+                 "bytes of a message, 17 to 60000; syslog needs 72 or more, for its header")
       ->check(CLI::Range(17, 60000).description(""))
       ->type_name("BYTES")
       ->capture_default_str();
