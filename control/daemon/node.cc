@@ -135,6 +135,12 @@ Result<> Node::start_ports() {
           "groups and IPv6 neighbours do not reach it: set the interface promiscuous",
           port.name);
     }
+    if (facts.drops_hidden) {
+      spdlog::warn(
+          "port {}: its driver's sockets were not found in /proc/self/fd: what the kernel drops "
+          "because their ring is full is in no count",
+          port.name);
+    }
     if (!facts.can_transmit) {
       spdlog::warn("port {}: cannot transmit, so it answers neither ARP nor echo", port.name);
     }
@@ -315,6 +321,7 @@ bool Node::drain() {
   for (RunningVolume& volume : volumes_) volume.keeper->set_ready_slots(0);
   while (step_keepers()) {
   }
+  publish_at_ = {};  // what the devices counted last is in the last books
   publish_gauges();
   ledger_->mark_ended();
   return std::ranges::all_of(shards_, [](const auto& shard) { return shard->all_durable(); });

@@ -90,7 +90,7 @@ struct LogEdge {
 struct DeviceGauges {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t missed = 0;     // no free descriptor: we were too slow
+  std::uint64_t missed = 0;     // its ring was full, in the NIC or in the kernel: we were too slow
   std::uint64_t errors = 0;     // refused by the device
   std::uint64_t no_buffer = 0;  // no packet buffer left
   std::uint64_t link_up = 0;

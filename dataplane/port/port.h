@@ -45,6 +45,7 @@ struct PortFacts {
   std::uint32_t mtu = 0;
   bool mtu_refused = false;        // the device keeps an MTU that is smaller than the one asked for
   bool multicast_refused = false;  // it may filter groups that were asked for
+  bool drops_hidden = false;       // the kernel drops in front of it, and cannot be asked
   bool can_transmit = true;
   bool checksums_checked = false;  // by the device: IPv4 and UDP, told in each packet's flags
   int numa_node = -1;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "dataplane/port/eal.h"
+#include "dataplane/port/kernel_drops.h"
 #include "dataplane/port/port.h"
 
 namespace penstock {
@@ -64,6 +65,7 @@ class DpdkPort final : public Port {
   PortFacts facts_;
   std::vector<DpdkQueue> queues_;
   std::vector<rte_mempool*> pools_;
+  KernelDrops kernel_drops_;
   bool started_ = false;
 };
 
@@ -172,6 +174,7 @@ Result<> DpdkPort::start() {
   if (auto ok = configure(info); !ok) return ok;
   if (auto ok = set_mtu(); !ok) return ok;
   if (auto ok = set_up_queues(info); !ok) return ok;
+  facts_.drops_hidden = !kernel_drops_.find_sockets(options_.device);
   result = rte_eth_dev_start(id_);
   if (result != 0) return failed(result, "start");
   started_ = true;
@@ -199,6 +202,7 @@ DeviceGauges DpdkPort::device_gauges() {
   if (rte_eth_stats_get(id_, &stats) == 0) {
     gauges = {stats.ipackets, stats.ibytes, stats.imissed, stats.ierrors, stats.rx_nombuf, 0};
   }
+  gauges.missed += kernel_drops_.total();
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(id_, &link) == 0) {
     gauges.link_up = link.link_status == RTE_ETH_LINK_UP ? 1 : 0;
@@ -209,6 +213,7 @@ DeviceGauges DpdkPort::device_gauges() {
 void DpdkPort::stop() {
   if (!started_) return;
   started_ = false;
+  kernel_drops_.forget_sockets();
   rte_eth_dev_stop(id_);
   rte_eth_dev_close(id_);
   queues_.clear();
