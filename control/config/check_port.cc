@@ -6,22 +6,17 @@
 #include <fmt/ranges.h>
 
 #include "control/config/checking.h"
+#include "control/config/ports.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
 #include "dataplane/frame/port_addresses.h"
-#include "dataplane/port/eal.h"
+#include "dataplane/port/device.h"
+#include "dataplane/port/port.h"
 
 namespace penstock {
 namespace {
 
 constexpr std::size_t kDeviceNameBytesMax = 60;  // DPDK keeps 64
-
-// "3b:00.0" and "0000:3B:00.0" are the same function.
-std::string pci_address(const std::string& name) {
-  std::string text = std::ranges::count(name, ':') == 1 ? "0000:" + name : name;
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
 
 // What of the host a device takes for itself: two ports that have the same get each other's
 // packets. Empty when nothing can be said.
@@ -30,7 +25,7 @@ std::string taken_by(const std::string& device) {
     const auto value = device_argument(device, key);
     return std::string(value.empty() ? otherwise : value);
   };
-  if (is_pci_address(device)) return "PCI device " + pci_address(device_name(device));
+  if (is_pci_address(device)) return "PCI device " + device_name(device);
   if (device.starts_with("net_memif")) {
     return fmt::format("memif socket {} with id {}", or_else("socket", "/run/memif.sock"),
                        or_else("id", "0"));
@@ -52,8 +47,12 @@ bool is_virtual_device(std::string_view name) {
 void check_device(Check& check, std::size_t i) {
   const std::string& device = check.config.ports[i].device;
   const std::string name = device_name(device);
-  if (is_pci_address(device)) return;
-  if (is_virtual_device(name) && name.size() <= kDeviceNameBytesMax) return;
+  if (is_pci_address(device) || (is_virtual_device(name) && name.size() <= kDeviceNameBytesMax)) {
+    if (auto plan = device_of(check.config.ports[i], check.config); !plan) {
+      check.refuse(at("port", i, "device"), plan.error().what);
+    }
+    return;
+  }
   const std::string kind = name.substr(0, name.find_last_not_of("0123456789") + 1);
   const auto nearest = nearest_name(kind, virtual_drivers());
   check.refuse(
@@ -122,8 +121,7 @@ void check_port(Check& check, std::size_t i) {
   check_beside_others(check, i);
   check_addresses(check, i);
   check_shards(check, i);
-  // A driver fills its descriptors with buffers, and bursts are under way besides.
-  const std::uint64_t least = port.receive_descriptors + port.transmit_descriptors + 256;
+  const auto least = buffers_min(port.receive_descriptors, port.transmit_descriptors);
   if (port.buffers < least) {
     check.refuse(at("port", i, "buffers"),
                  fmt::format("must be at least receive_descriptors + transmit_descriptors + 256 "

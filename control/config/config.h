@@ -38,7 +38,8 @@ struct PortConfig {
   std::uint32_t mtu = 1500;
   std::uint32_t receive_descriptors = 1024;
   std::uint32_t transmit_descriptors = 512;
-  std::uint32_t buffers = 8192;  // packet buffers of each queue
+  std::uint32_t buffers = 8192;    // packet buffers of each queue
+  std::uint32_t buffer_bytes = 0;  // of each; 0: as the MTU wants it
   bool promiscuous = false;
   bool verify_checksums = true;       // in software where the device does not
   std::uint32_t answer_limit = 1000;  // ARP, neighbour and echo answers a second and queue
@@ -122,7 +123,7 @@ struct ConfigProblem {
 
 // The memory that a node with this configuration takes at most, in bytes.
 [[nodiscard]] std::uint64_t memory_bound(const Config& config);
-// The part of it that dpdk.memory has to hold.
+// The part of it that dpdk.memory has to hold. Of a configuration that was checked.
 [[nodiscard]] std::uint64_t packet_memory(const Config& config);
 
 // Every key there is, for `penstock config explain` and the documents.

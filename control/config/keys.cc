@@ -1,6 +1,7 @@
 #include "control/config/keys.h"
 
 #include "control/config/setters.h"
+#include "dataplane/port/device.h"
 #include "storage/format/segment.h"
 
 namespace penstock {
@@ -78,6 +79,9 @@ const Section<PortConfig>& port_section() {
        set_number(&T::transmit_descriptors, 64, 32'768)},
       {{"port.buffers", "integer", "8192", "packet buffers of each queue"},
        set_number(&T::buffers, 512, 4'194'304)},
+      {{"port.buffer_bytes", "size", "0",
+        "the longest packet that fits in one buffer, at least 2KiB; 0: as the MTU and device want"},
+       set_size(&T::buffer_bytes, 0, kBufferBytesMax)},
       {{"port.promiscuous", "boolean", "false", "take frames for other Ethernet addresses as well"},
        set_flag(&T::promiscuous)},
       {{"port.verify_checksums", "boolean", "true", "in software where the device does not"},

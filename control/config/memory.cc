@@ -1,12 +1,12 @@
 // What a configuration takes of the host's memory.
-#include "control/config/config.h"
+#include "control/config/ports.h"
 #include "storage/format/segment.h"
 
 namespace penstock {
 namespace {
 
-// An mbuf's header, its headroom, 2 KiB of data, its share of the pool's caches and padding.
-constexpr std::uint64_t kBytesPerBuffer = 2560;
+// Beside its data: an mbuf's header, its headroom, its share of the pool's caches and padding.
+constexpr std::uint64_t kBytesPerBuffer = 512;
 // DPDK's own tables, device state and rings, each queue's descriptors.
 constexpr std::uint64_t kDpdkTables = 12 * kMiB;
 
@@ -16,10 +16,6 @@ constexpr std::uint64_t kProcessBytes = 96 * kMiB;
 constexpr std::uint64_t kShardBytes = 8 * kMiB;
 constexpr std::uint64_t kDoorBytes = 2 * kMiB;  // its cache of routes
 constexpr std::uint64_t kBytesPerFragment = 512;
-
-std::size_t queues_of(const PortConfig& port, const Config& config) {
-  return port.shards.empty() ? config.shards.size() : port.shards.size();
-}
 
 // The index of the segment being filled and of the one being closed, and the pages they are laid
 // out in.
@@ -33,7 +29,8 @@ std::uint64_t index_memory(const VolumeConfig& volume) {
 std::uint64_t packet_memory(const Config& config) {
   std::uint64_t bytes = kDpdkTables;
   for (const PortConfig& port : config.ports) {
-    bytes += queues_of(port, config) * port.buffers * kBytesPerBuffer;
+    const std::uint64_t room = device_of(port, config).value().buffer_bytes;
+    bytes += shards_of(port, config).size() * port.buffers * (room + kBytesPerBuffer);
   }
   return bytes;
 }
@@ -41,7 +38,7 @@ std::uint64_t packet_memory(const Config& config) {
 std::uint64_t memory_bound(const Config& config) {
   std::uint64_t bytes = kProcessBytes + config.dpdk.memory;
   for (const PortConfig& port : config.ports) {
-    bytes += queues_of(port, config) * port.fragments * kBytesPerFragment;
+    bytes += shards_of(port, config).size() * port.fragments * kBytesPerFragment;
   }
   for (const ShardConfig& shard : config.shards) {
     bytes += kShardBytes + config.doors.size() * kDoorBytes;

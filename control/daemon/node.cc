@@ -8,9 +8,10 @@
 #include <spdlog/spdlog.h>
 
 #include "base/rng.h"
-#include "control/config/doors.h"
 #include "control/config/node_files.h"
+#include "control/config/ports.h"
 #include "control/config/value.h"
+#include "control/daemon/ports.h"
 #include "dataplane/door/door_map.h"
 #include "dataplane/port/memif_socket.h"
 
@@ -19,9 +20,6 @@ namespace {
 
 constexpr std::int64_t kPublishEveryNs = 100'000'000;
 constexpr long kPauseNs = 2'000'000;
-// A packet buffer holds this much of a frame; longer ones are chained.
-constexpr std::uint32_t kBufferBytes = 2048;
-
 void pause() {
   const timespec time{.tv_sec = 0, .tv_nsec = kPauseNs};
   nanosleep(&time, nullptr);
@@ -89,8 +87,10 @@ Result<> Node::start_dpdk(const Placement& placement) {
                      .shard_cores = placement.cores,
                      .extra_args = config_.dpdk.extra_args};
   for (const PortConfig& port : config_.ports) {
-    remove_stale_socket(port.device);
-    options.devices.push_back(port.device);
+    auto device = device_of(port, config_);
+    if (!device) return std::unexpected(std::move(device.error()));
+    remove_stale_socket(device->device);
+    options.devices.push_back(std::move(device->device));
   }
   auto started = start_eal(options);
   if (!started) return std::unexpected(std::move(started.error()));
@@ -106,44 +106,9 @@ Result<> Node::start_dpdk(const Placement& placement) {
 
 Result<> Node::start_ports() {
   for (const PortConfig& port : config_.ports) {
-    const PortOptions options{.name = port.name,
-                              .device = port.device,
-                              .queues = static_cast<unsigned>(shards_of(port).size()),
-                              .mtu = port.mtu,
-                              .receive_descriptors = port.receive_descriptors,
-                              .transmit_descriptors = port.transmit_descriptors,
-                              .buffers = port.buffers,
-                              .buffer_bytes = kBufferBytes,
-                              .promiscuous = port.promiscuous,
-                              .all_multicast = wants_multicast(config_, port)};
-    auto started = start_dpdk_port(options);
+    auto started = start_port(config_, port);
     if (!started) return std::unexpected(std::move(started.error()));
     ports_.push_back(std::move(*started));
-    const PortFacts& facts = ports_.back()->facts();
-    spdlog::info("port {}: {} ({}), {} queues, MTU {}, checksums {}", port.name, port.device,
-                 facts.driver, options.queues, facts.mtu,
-                 facts.checksums_checked ? "by the device" : "in software");
-    if (facts.mtu_refused) {
-      spdlog::warn(
-          "port {}: its device keeps an MTU of {}, and port.mtu is {}: longer packets are lost; "
-          "raise the MTU of its interface or the frame size in port.device, or lower port.mtu",
-          port.name, facts.mtu, port.mtu);
-    }
-    if (facts.multicast_refused) {
-      spdlog::warn(
-          "port {}: its device cannot be told to take multicast; where its interface filters, "
-          "groups and IPv6 neighbours do not reach it: set the interface promiscuous",
-          port.name);
-    }
-    if (facts.drops_hidden) {
-      spdlog::warn(
-          "port {}: its driver's sockets were not found in /proc/self/fd: what the kernel drops "
-          "because their ring is full is in no count",
-          port.name);
-    }
-    if (!facts.can_transmit) {
-      spdlog::warn("port {}: cannot transmit, so it answers neither ARP nor echo", port.name);
-    }
   }
   return {};
 }
@@ -243,7 +208,7 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
   for (const std::size_t port : ports_of(shard)) {
     auto frame = frame_of(port);
     if (!frame) return std::unexpected(std::move(frame.error()));
-    const auto polled_by = shards_of(config_.ports[port]);
+    const auto polled_by = shards_of(config_.ports[port], config_);
     const auto queue = std::ranges::find(polled_by, shard) - polled_by.begin();
     plan.queues.push_back(
         {.queue = &ports_[port]->queue(static_cast<unsigned>(queue)), .frame = std::move(*frame)});
@@ -279,17 +244,10 @@ Result<FrameOptions> Node::frame_of(std::size_t port) const {
   return frame;
 }
 
-std::vector<unsigned> Node::shards_of(const PortConfig& port) const {
-  if (!port.shards.empty()) return port.shards;
-  std::vector<unsigned> all;
-  for (unsigned shard = 0; shard < config_.shards.size(); ++shard) all.push_back(shard);
-  return all;
-}
-
 std::vector<std::size_t> Node::ports_of(unsigned shard) const {
   std::vector<std::size_t> ports;
   for (std::size_t i = 0; i < config_.ports.size(); ++i) {
-    const auto polled_by = shards_of(config_.ports[i]);
+    const auto polled_by = shards_of(config_.ports[i], config_);
     if (std::ranges::find(polled_by, shard) != polled_by.end()) ports.push_back(i);
   }
   return ports;

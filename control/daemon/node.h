@@ -47,7 +47,6 @@ class Node {
   Result<> start_shards(const Placement& placement);
   Result<ShardPlan> plan_of(unsigned shard, const Placement& placement);
   Result<FrameOptions> frame_of(std::size_t port) const;
-  [[nodiscard]] std::vector<unsigned> shards_of(const PortConfig& port) const;
   [[nodiscard]] std::vector<std::size_t> ports_of(unsigned shard) const;
   [[nodiscard]] RunningVolume& volume_of(unsigned shard);
   bool step_keepers();

@@ -43,7 +43,8 @@ constexpr std::array<FieldInfo, 6> kDevice{
     {
      {"device_packets", "packets that the device says it received"},
      {"device_bytes", "bytes that the device says it received"},
-     {"device_missed", "packets dropped because the device's ring was full, in the NIC or in the kernel"},
+     {"device_missed",
+         "packets dropped because the device's ring was full, in the NIC or in the kernel"},
      {"device_errors", "packets that the device refused as broken"},
      {"device_no_buffer", "packets dropped because no packet buffer was free"},
      {"link_up", "1: the link is up"},

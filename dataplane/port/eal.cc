@@ -3,8 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <fstream>
 #include <sstream>
 
@@ -15,6 +13,8 @@
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_version.h>
+
+#include "dataplane/port/device.h"
 
 namespace penstock {
 namespace {
@@ -47,39 +47,6 @@ std::string lcore_map(const EalOptions& options) {
 }
 
 }  // namespace
-
-bool is_pci_address(const std::string& device) {
-  // [dddd:]bb:dd.f
-  const std::string name = device_name(device);
-  const auto dot = name.rfind('.');
-  if (dot == std::string::npos || dot + 2 != name.size()) return false;
-  const auto colons = std::count(name.begin(), name.end(), ':');
-  return (colons == 1 || colons == 2) && std::all_of(name.begin(), name.end(), [](char c) {
-           return std::isxdigit(static_cast<unsigned char>(c)) != 0 || c == ':' || c == '.';
-         });
-}
-
-std::string device_name(const std::string& device) { return device.substr(0, device.find(',')); }
-
-std::string_view device_argument(std::string_view device, std::string_view key) {
-  while (!device.empty()) {
-    const auto comma = device.find(',');
-    const std::string_view argument = device.substr(0, comma);
-    const auto equals = argument.find('=');
-    if (equals != std::string_view::npos && argument.substr(0, equals) == key) {
-      return argument.substr(equals + 1);
-    }
-    device = comma == std::string_view::npos ? std::string_view{} : device.substr(comma + 1);
-  }
-  return {};
-}
-
-std::span<const std::string_view> virtual_drivers() {
-  static constexpr std::array<std::string_view, 12> kDrivers{
-      "net_af_packet", "net_af_xdp", "net_bonding", "net_failsafe", "net_memif", "net_null",
-      "net_pcap",      "net_ring",   "net_tap",     "net_tun",      "net_vhost", "net_virtio_user"};
-  return kDrivers;
-}
 
 std::vector<unsigned> usable_cores() {
   cpu_set_t set;

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -48,21 +46,8 @@ void wait_for_lcore(unsigned lcore);
 // "DPDK 22.11.11"
 [[nodiscard]] std::string dpdk_version();
 
-// Whether the string names a PCI device ("0000:3b:00.0", "3b:00.0") rather than a virtual one.
-[[nodiscard]] bool is_pci_address(const std::string& device);
-
-// The device's name without its arguments: "net_memif0" of "net_memif0,role=server".
-[[nodiscard]] std::string device_name(const std::string& device);
-
-// The value of an argument: "/run/m" for "socket" in "net_memif0,role=server,socket=/run/m"; empty
-// when it is not there.
-[[nodiscard]] std::string_view device_argument(std::string_view device, std::string_view key);
-
 // Ports of a process at most.
 inline constexpr std::size_t kPortsMax = 32;
-
-// The drivers of virtual devices; such a device's name is its driver's and a number.
-[[nodiscard]] std::span<const std::string_view> virtual_drivers();
 
 // Cores that this process may run on, those that are online.
 [[nodiscard]] std::vector<unsigned> usable_cores();

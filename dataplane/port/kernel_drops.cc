@@ -12,7 +12,7 @@
 #include <optional>
 #include <string_view>
 
-#include "dataplane/port/eal.h"
+#include "dataplane/port/device.h"
 
 namespace penstock {
 namespace {
@@ -58,7 +58,8 @@ KernelDrops::KernelDrops() : xdp_before_(open_sockets(AF_XDP)) {}
 
 bool KernelDrops::find_sockets(const std::string& device) {
   if (device.starts_with("net_af_packet")) {
-    const unsigned interface = if_nametoindex(std::string(device_argument(device, "iface")).c_str());
+    const unsigned interface =
+        if_nametoindex(std::string(device_argument(device, "iface")).c_str());
     packet_ = open_sockets(AF_PACKET);
     std::erase_if(packet_, [&](int fd) { return !receives_for_driver(fd, interface); });
     return !packet_.empty();

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "dataplane/port/eal.h"
+#include "dataplane/port/device.h"
 
 namespace penstock {
 namespace {

@@ -39,6 +39,13 @@ struct PortOptions {
   bool all_multicast = false;  // take the frames of every multicast group
 };
 
+// Packet buffers that a queue wants at least: a driver fills its descriptors with them, and bursts
+// are under way besides.
+[[nodiscard]] constexpr std::uint32_t buffers_min(std::uint32_t receive_descriptors,
+                                                  std::uint32_t transmit_descriptors) {
+  return receive_descriptors + transmit_descriptors + 256;
+}
+
 struct PortFacts {
   std::string driver;
   std::array<std::byte, 6> ethernet_address{};
@@ -46,6 +53,7 @@ struct PortFacts {
   bool mtu_refused = false;        // the device keeps an MTU that is smaller than the one asked for
   bool multicast_refused = false;  // it may filter groups that were asked for
   bool drops_hidden = false;       // the kernel drops in front of it, and cannot be asked
+  bool spreads = true;             // packets over its queues, by itself
   bool can_transmit = true;
   bool checksums_checked = false;  // by the device: IPv4 and UDP, told in each packet's flags
   int numa_node = -1;

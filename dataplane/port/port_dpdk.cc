@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 
 #include "base/check.h"
+#include "dataplane/port/device.h"
 #include "dataplane/port/eal.h"
 #include "dataplane/port/kernel_drops.h"
 #include "dataplane/port/port.h"
@@ -55,6 +56,9 @@ class DpdkPort final : public Port {
   Result<> configure(const rte_eth_dev_info& info);
   Result<> set_up_queues(const rte_eth_dev_info& info);
   Result<> set_mtu();
+  [[nodiscard]] std::uint32_t frame_bytes() const { return options_.mtu + kFrameBytesBesideIp; }
+  // AF_PACKET's fanout, or the RSS of the interface behind AF_XDP.
+  [[nodiscard]] bool kernel_spreads() const { return options_.device.starts_with("net_af_"); }
   [[nodiscard]] std::unexpected<Error> failed(int result, const std::string& step) const {
     return fail_errno(-result,
                       fmt::format("port {} ({}): {}", options_.name, options_.device, step));
@@ -78,12 +82,22 @@ Result<> DpdkPort::check_limits(const rte_eth_dev_info& info) const {
                     "AF_XDP device has one for each `start_queue`)",
                     options_.name, options_.device, options_.queues, info.max_rx_queues));
   }
-  const std::uint32_t least = options_.receive_descriptors + options_.transmit_descriptors + 64;
+  const auto least = buffers_min(options_.receive_descriptors, options_.transmit_descriptors);
   if (options_.buffers < least) {
     return fail(
         Errc::kInvalidArgument,
         fmt::format("port {}: buffers = {} do not fill its descriptors; at least {} are needed",
                     options_.name, options_.buffers, least));
+  }
+  // Software devices chain buffers without saying so, or were planned for (device.h).
+  const bool chains =
+      (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER) != 0 || !is_pci_address(options_.device);
+  if (frame_bytes() > options_.buffer_bytes && !chains) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("port {} ({}): a frame of mtu = {} does not fit in a buffer of {} "
+                            "bytes, and the device cannot chain them: set buffer_bytes = {}",
+                            options_.name, options_.device, options_.mtu, options_.buffer_bytes,
+                            frame_bytes()));
   }
   return {};
 }
@@ -93,7 +107,7 @@ Result<> DpdkPort::configure(const rte_eth_dev_info& info) {
   const std::uint64_t checksums = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
   facts_.checksums_checked = (info.rx_offload_capa & checksums) == checksums;
   conf.rxmode.offloads = info.rx_offload_capa & checksums;
-  if (options_.mtu + RTE_ETHER_HDR_LEN + 8 > options_.buffer_bytes) {
+  if (frame_bytes() > options_.buffer_bytes) {
     conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
   }
   // Software devices name a frame size that they do not mean; set_mtu() asks for the rest.
@@ -105,6 +119,7 @@ Result<> DpdkPort::configure(const rte_eth_dev_info& info) {
     conf.rx_adv_conf.rss_conf.rss_hf =
         (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP) & info.flow_type_rss_offloads;
   }
+  facts_.spreads = options_.queues == 1 || info.flow_type_rss_offloads != 0 || kernel_spreads();
   facts_.can_transmit = info.max_tx_queues >= options_.queues;
   const auto receive_queues = static_cast<std::uint16_t>(options_.queues);
   const int result = rte_eth_dev_configure(
@@ -134,6 +149,7 @@ Result<> DpdkPort::set_up_queues(const rte_eth_dev_info& info) {
     }
     pools_.push_back(pool);
     rte_eth_rxconf receive = info.default_rxconf;
+    receive.rx_drop_en = 1;  // a shard that is behind holds up none of the others
     result = rte_eth_rx_queue_setup(id_, q, receive_descriptors, static_cast<unsigned>(socket),
                                     &receive, pool);
     if (result != 0) return failed(result, fmt::format("set up receive queue {}", q));

@@ -1,6 +1,7 @@
 """What a port does when more, larger or other packets come than it likes: all of it is counted."""
 
 import signal
+import socket
 import unittest
 
 from tests.integration.receive_test import Cable, config
@@ -42,6 +43,49 @@ class Overload(Cable):
 
     def test_what_an_af_xdp_ring_has_no_room_for_is_counted(self):
         self.overload("net_af_xdp0,iface=port0")
+
+
+class Sizes(Cable):
+    """Packets longer than a plain Ethernet frame, whole or in fragments."""
+
+    def receive(self, device, sizes, mtu=1500, cable_mtu=None, keys="", family=socket.AF_INET):
+        self.connect(ipv6=True)
+        for namespace, name in ((self.sender, "eth0"), (self.receiver, "port0")):
+            namespace.run("ip", "link", "set", name, "mtu", cable_mtu or mtu)
+        text = config(f'{device}"\nmtu = {mtu}\n{keys}#')
+        # Buffers for long packets want more than the tests' usual memory.
+        node = self.start(text.replace('"64MiB"', '"192MiB"'))
+        payloads = [bytes([65 + i % 26]) * size for i, size in enumerate(sizes)]
+        address = "10.77.0.1" if family == socket.AF_INET else "fd77::1"
+        self.send(payloads, (address, 5140), family)
+        self.expect(node, payloads)
+        malformed = node.ledger()["ports"][0]["malformed"].values()
+        self.assertEqual(sum(tally["packets"] for tally in malformed), 0)
+
+    def test_af_packet_takes_jumbo_frames(self):
+        self.receive("net_af_packet0,iface=port0", [100, 1472, 1473, 1941, 8000, 8972], mtu=9000)
+
+    def test_af_packet_takes_fragments_of_a_datagram_as_long_as_its_mtu(self):
+        self.receive("net_af_packet0,iface=port0", [8000, 8000, 8972], mtu=9000, cable_mtu=1500)
+
+    def test_af_packet_takes_datagrams_that_the_kernel_puts_together(self):
+        self.receive("net_af_packet0,iface=port0", [8000, 30_000, 32_000],
+                     keys='buffer_bytes = "32KiB"\n')
+
+    def test_af_packet_takes_fragments_over_ipv6(self):
+        self.receive("net_af_packet0,iface=port0", [8000, 30_000, 65_000], family=socket.AF_INET6)
+
+    def test_af_xdp_takes_what_fits_in_a_page(self):
+        self.receive("net_af_xdp0,iface=port0", [1473, 2900, 3200, 8000], mtu=3240)
+
+    def test_af_packet_counts_what_it_must_cut(self):
+        self.connect()
+        node = self.start(config("net_af_packet0,iface=port0"))
+        self.send([b"x" * 8000, b"y" * 1000])
+        node.wait_stored(1)
+        port = node.ledger()["ports"][0]
+        self.assertEqual(port["malformed"]["bad_ip_length"]["packets"], 1)
+        self.assertTrue(node.ledger()["balanced"])
 
 
 if __name__ == "__main__":

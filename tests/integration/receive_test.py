@@ -91,9 +91,12 @@ class Ports(Cable):
         self.connect(queues)
         node = self.start(text)
         payloads = [f"message {i} ".encode() * (1 + i % 100) for i in range(2000)]
+        # One ahead: the sender keeps few packets until the node has answered its ARP request.
+        self.send(payloads[:1])
+        node.wait_stored(1)
         # From many ports, so that a device with several queues spreads them.
         for i in range(20):
-            self.send(payloads[i * 100:(i + 1) * 100])
+            self.send(payloads[max(1, i * 100):(i + 1) * 100])
         self.expect(node, payloads)
         self.assertEqual(node.drain(), 0)
         return node

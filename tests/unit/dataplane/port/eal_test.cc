@@ -43,12 +43,5 @@ TEST(Eal, AConfiguredCoreIsTaken) {
   EXPECT_EQ(lcores({.main_core = 3, .shard_cores = {1}}), "0@(3),1@1");
 }
 
-TEST(Device, ArgumentsAreFoundByTheirWholeName) {
-  constexpr std::string_view kDevice = "net_memif0,role=server,socket=/run/m,socket-abstract=no";
-  EXPECT_EQ(device_argument(kDevice, "socket"), "/run/m");
-  EXPECT_EQ(device_argument(kDevice, "socket-abstract"), "no");
-  EXPECT_EQ(device_argument(kDevice, "sock"), "");
-}
-
 }  // namespace
 }  // namespace penstock
