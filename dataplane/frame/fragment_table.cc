@@ -45,9 +45,7 @@ FragmentTable::FragmentTable(const FragmentTableOptions& options)
   }
 }
 
-FragmentTable::~FragmentTable() {
-  while (oldest_ != kNone) (void)give_up(oldest_, PacketFate::kFragmentExpired);
-}
+FragmentTable::~FragmentTable() { (void)give_up_all(); }
 
 std::size_t FragmentTable::bucket_of(const FragmentKey& key) const {
   const auto words = std::bit_cast<std::array<std::uint64_t, sizeof(FragmentKey) / 8>>(key);
@@ -72,17 +70,26 @@ FragmentTable::Index FragmentTable::open(const FragmentKey& key) {
   partial.key = key;
   partial.started = now_;
   partial.next_in_bucket = bucket;
-  partial.older = newest_;
   bucket = index;
-  (newest_ == kNone ? oldest_ : partials_[newest_].newer) = index;
-  newest_ = index;
+  link(waiting_, index);
   ++open_;
   return index;
 }
 
-// Takes a datagram out of the table and frees its fragments.
-void FragmentTable::close(Index index) {
-  Partial& partial = partials_[index];
+void FragmentTable::link(Ages& ages, Index index) {
+  partials_[index].older = ages.newest;
+  partials_[index].newer = kNone;
+  (ages.newest == kNone ? ages.oldest : partials_[ages.newest].newer) = index;
+  ages.newest = index;
+}
+
+void FragmentTable::unlink(Ages& ages, Index index) {
+  const Partial& partial = partials_[index];
+  (partial.older == kNone ? ages.oldest : partials_[partial.older].newer) = partial.newer;
+  (partial.newer == kNone ? ages.newest : partials_[partial.newer].older) = partial.older;
+}
+
+void FragmentTable::free_pieces(Partial& partial) {
   CHECK_GE(held_.count, partial.held.count);
   held_.count -= partial.held.count;
   held_.bytes -= partial.held.bytes;
@@ -94,11 +101,16 @@ void FragmentTable::close(Index index) {
     free_piece_ = i;
     i = next;
   }
+}
+
+// Takes a datagram out of the table and frees its fragments.
+void FragmentTable::close(Index index) {
+  Partial& partial = partials_[index];
+  free_pieces(partial);
   Index* link = &buckets_[bucket_of(partial.key)];
   while (*link != index) link = &partials_[*link].next_in_bucket;
   *link = partial.next_in_bucket;
-  (partial.older == kNone ? oldest_ : partials_[partial.older].newer) = partial.newer;
-  (partial.newer == kNone ? newest_ : partials_[partial.newer].older) = partial.older;
+  unlink(ages_of(partial), index);
   partial.next_in_bucket = free_partial_;
   free_partial_ = index;
   --open_;
@@ -109,6 +121,37 @@ Verdict FragmentTable::give_up(Index index, PacketFate fate) {
   const Verdict verdict{fate, static_cast<std::uint32_t>(held.count), held.bytes};
   close(index);
   return verdict;
+}
+
+Verdict FragmentTable::give_up_all() {
+  Verdict all{PacketFate::kFragmentExpired, 0, 0};
+  while (waiting_.oldest != kNone) all += give_up(waiting_.oldest, all.fate);
+  while (condemned_.oldest != kNone) close(condemned_.oldest);
+  return all;
+}
+
+Verdict FragmentTable::condemn(Index index, const rte_mbuf& packet) {
+  Verdict verdict = one_packet(PacketFate::kBadFragment, packet);
+  if (index == kNone) return verdict;
+  Partial& partial = partials_[index];
+  verdict.packets += static_cast<std::uint32_t>(partial.held.count);
+  verdict.bytes += partial.held.bytes;
+  free_pieces(partial);
+  unlink(waiting_, index);
+  link(condemned_, index);
+  partial.held = {};
+  partial.first = kNone;
+  partial.started = now_;
+  partial.condemned = true;
+  return verdict;
+}
+
+// There is room for one more than is allowed: a fragment that completes its datagram pushes nobody
+// out.
+Verdict FragmentTable::make_room() {
+  if (open_ > options_.datagrams && condemned_.oldest != kNone) close(condemned_.oldest);
+  if (open_ <= options_.datagrams && held_.count <= options_.packets) return {};
+  return give_up(waiting_.oldest, PacketFate::kFragmentTableFull);
 }
 
 FragmentTable::Fitted FragmentTable::fit(const Partial& partial, const IpPacket& ip) const {
@@ -170,36 +213,32 @@ FragmentTable::Added FragmentTable::join(Index index, std::span<std::byte> scrat
 FragmentTable::Added FragmentTable::add(rte_mbuf*& packet, const FragmentKey& key,
                                         const IpPacket& ip, std::size_t body_at,
                                         std::span<std::byte> scratch) {
-  if (!possible(ip)) return {one_packet(PacketFate::kBadFragment, *packet), {}, 0};
   Index index = find(key);
+  if (index != kNone && partials_[index].condemned) {
+    return {one_packet(PacketFate::kBadFragment, *packet), {}, 0};
+  }
+  if (!possible(ip)) return {condemn(index, *packet), {}, 0};
   const Fitted fitted = index == kNone ? Fitted{Fit::kFits, kNone} : fit(partials_[index], ip);
   if (fitted.fit == Fit::kRepeats) return {one_packet(PacketFate::kBadFragment, *packet), {}, 0};
-  if (fitted.fit == Fit::kContradicts) {
-    Verdict condemned = give_up(index, PacketFate::kBadFragment);
-    ++condemned.packets;
-    condemned.bytes += packet->pkt_len;
-    return {condemned, {}, 0};
-  }
+  if (fitted.fit == Fit::kContradicts) return {condemn(index, *packet), {}, 0};
   if (index == kNone) index = open(key);
   Partial& partial = partials_[index];
   hold(partial, packet, ip, body_at, fitted.before);
   packet = nullptr;
   if (partial.length == partial.end) return join(index, scratch);
-  // There is room for one more than is allowed: a fragment that completes its datagram pushes
-  // nobody out.
-  if (open_ <= options_.datagrams && held_.count <= options_.packets) return {};
-  return {give_up(oldest_, PacketFate::kFragmentTableFull), {}, 0};
+  return {make_room(), {}, 0};
 }
 
 Verdict FragmentTable::advance(MonotonicNanos now) {
   now_ = now;
+  const auto over = [&](const Ages& ages) {
+    return ages.oldest != kNone && now_ - partials_[ages.oldest].started >= options_.timeout_ns;
+  };
   Verdict expired{PacketFate::kFragmentExpired, 0, 0};
-  for (unsigned i = 0; i < kExpiredPerCall && oldest_ != kNone; ++i) {
-    if (now_ - partials_[oldest_].started < options_.timeout_ns) break;
-    const Verdict one = give_up(oldest_, PacketFate::kFragmentExpired);
-    expired.packets += one.packets;
-    expired.bytes += one.bytes;
+  for (unsigned i = 0; i < kExpiredPerCall && over(waiting_); ++i) {
+    expired += give_up(waiting_.oldest, expired.fate);
   }
+  for (unsigned i = 0; i < kExpiredPerCall && over(condemned_); ++i) close(condemned_.oldest);
   return expired;
 }
 

@@ -7,12 +7,13 @@
 //
 // Bounds and rules:
 // - At most `datagrams` at once and `packets` held; when either is used up the oldest datagram is
-// given up, so
-//   that a flood of fragments without their rest cannot keep whole ones out.
+//   given up, so that a flood of fragments without their rest cannot keep whole ones out.
 // - A datagram has at most kFragmentsPerDatagramMax fragments and 65,535 bytes.
-// - Fragments that overlap condemn their datagram (RFC 5722); one that repeats another exactly is
-// dropped alone.
-// - A datagram's time runs from its first fragment.
+// - A fragment that overlaps others, or passes these bounds, condemns its datagram (RFC 5722): what
+//   was held of it is given up, and so is what comes later. One that repeats another exactly is
+//   dropped alone.
+// - A datagram's time runs from its first fragment, a condemned one's from its condemnation. Where
+//   there is no room, condemned ones are forgotten first.
 //
 // Invariant: every packet that add() took is in held() until exactly one Verdict has told of it.
 #pragma once
@@ -84,6 +85,9 @@ class FragmentTable {
   // burst.
   [[nodiscard]] Verdict advance(MonotonicNanos now);
 
+  // Gives up all that is held: nothing comes any more.
+  [[nodiscard]] Verdict give_up_all();
+
   [[nodiscard]] const Tally& held() const { return held_; }
 
  private:
@@ -97,7 +101,7 @@ class FragmentTable {
     std::uint32_t length = 0;
     Index next = kNone;  // by offset; of a free piece: the next free one
   };
-  struct Partial {  // one datagram that is being put together
+  struct Partial {  // one datagram that is being put together, or that is condemned
     FragmentKey key;
     MonotonicNanos started;
     Tally held;
@@ -109,6 +113,11 @@ class FragmentTable {
     Index older = kNone;
     Index newer = kNone;
     std::uint8_t protocol = 0;
+    bool condemned = false;  // holds nothing
+  };
+  struct Ages {  // datagrams by their time
+    Index oldest = kNone;
+    Index newest = kNone;
   };
   enum class Fit : std::uint8_t { kFits, kRepeats, kContradicts };
   struct Fitted {
@@ -120,7 +129,16 @@ class FragmentTable {
   [[nodiscard]] Index find(const FragmentKey& key) const;
   [[nodiscard]] Index open(const FragmentKey& key);
   void close(Index index);
+  void free_pieces(Partial& partial);
+  void link(Ages& ages, Index index);
+  void unlink(Ages& ages, Index index);
+  [[nodiscard]] Ages& ages_of(const Partial& partial) {
+    return partial.condemned ? condemned_ : waiting_;
+  }
   [[nodiscard]] Verdict give_up(Index index, PacketFate fate);
+  // `index` may be kNone: then the packet is bad alone.
+  [[nodiscard]] Verdict condemn(Index index, const rte_mbuf& packet);
+  [[nodiscard]] Verdict make_room();
   [[nodiscard]] Fitted fit(const Partial& partial, const IpPacket& ip) const;
   void hold(Partial& partial, rte_mbuf* packet, const IpPacket& ip, std::size_t body_at,
             Index before);
@@ -129,14 +147,14 @@ class FragmentTable {
   FragmentTableOptions options_;
   MonotonicNanos now_;
   Tally held_;
-  std::uint32_t open_ = 0;  // datagrams that are being put together
+  std::uint32_t open_ = 0;  // datagrams that are known, condemned ones among them
   std::vector<Piece> pieces_;
   std::vector<Partial> partials_;
   std::vector<Index> buckets_;  // a power of two of them
   Index free_piece_ = kNone;
   Index free_partial_ = kNone;
-  Index oldest_ = kNone;
-  Index newest_ = kNone;
+  Ages waiting_;
+  Ages condemned_;
 };
 
 }  // namespace penstock

@@ -129,6 +129,9 @@ Verdict FrameDecoder::decode_ip(const Arrival& arrival, Datagram& out) {
   const auto ip = arrival.ethernet.type == kTypeIpv4 ? parse_ipv4(bytes, verify_ip(*arrival.packet))
                                                      : parse_ipv6(bytes);
   if (!ip) return one_packet(ip.error(), *arrival.packet);
+  const Destination to = addresses_.judge(ip->destination);
+  const PacketFate fate = judge_ends(*ip, to);
+  if (fate != PacketFate::kDecoded) return one_packet(fate, *arrival.packet);
   if (ip->fragmented) return decode_fragment(arrival, *ip, out);
   return {decode_whole(arrival, *ip, out), 1, arrival.bytes};
 }
@@ -138,13 +141,22 @@ bool FrameDecoder::takes_udp(Destination to) const {
          to == Destination::kGroup;
 }
 
+PacketFate FrameDecoder::judge_ends(const IpPacket& ip, Destination to) const {
+  // What is not for us may be from whomever.
+  const bool wants_udp = ip.protocol == kProtocolUdp || ip.fragmented;
+  if (wants_udp ? !takes_udp(to) : to == Destination::kOther) return PacketFate::kOtherAddress;
+  if (is_possible_source(ip.source)) return PacketFate::kDecoded;
+  // Who has no address yet may ask all for one, and who else has it (RFC 2131, RFC 4861), but says
+  // nothing to a door.
+  const bool to_many = to == Destination::kBroadcast || ip.destination.is_multicast();
+  const bool plea = !ip.fragmented && (ip.version == 4 ? to_many : is_icmp(ip));
+  const IpAddress nobody = ip.version == 4 ? IpAddress::v4(0) : IpAddress{};
+  if (ip.source != nobody || !plea) return PacketFate::kBadSource;
+  return ip.protocol == kProtocolUdp ? PacketFate::kNoDoor : PacketFate::kDecoded;
+}
+
 PacketFate FrameDecoder::decode_whole(const Arrival& arrival, const IpPacket& ip, Datagram& out) {
-  const Destination to = addresses_.judge(ip.destination);
-  if (ip.protocol == kProtocolUdp) {
-    if (!takes_udp(to)) return PacketFate::kOtherAddress;
-    return parse_udp(ip, verify_udp(*arrival.packet), out);
-  }
-  if (to == Destination::kOther) return PacketFate::kOtherAddress;
+  if (ip.protocol == kProtocolUdp) return parse_udp(ip, verify_udp(*arrival.packet), out);
   if (!is_icmp(ip)) return PacketFate::kOtherProtocol;
   if (!arrival.to_us) return PacketFate::kOtherEthernetAddress;
   const Request request{*arrival.packet, arrival.frame, arrival.ethernet};
@@ -153,9 +165,6 @@ PacketFate FrameDecoder::decode_whole(const Arrival& arrival, const IpPacket& ip
 }
 
 Verdict FrameDecoder::decode_fragment(const Arrival& arrival, const IpPacket& ip, Datagram& out) {
-  if (!takes_udp(addresses_.judge(ip.destination))) {
-    return one_packet(PacketFate::kOtherAddress, *arrival.packet);
-  }
   const PacketFate fate = judge_fragment(ip);
   if (fate != PacketFate::kDecoded) return one_packet(fate, *arrival.packet);
   const FragmentKey key{ip.source, ip.destination, vlans_of(*arrival.packet, arrival.ethernet),

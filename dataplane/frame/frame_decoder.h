@@ -76,6 +76,9 @@ class FrameDecoder {
     return decode_any(packet, out);
   }
 
+  // No packet comes any more: tells of the fragments that still waited for their rest.
+  [[nodiscard]] Verdict give_up() { return fragments_.give_up_all(); }
+
   // Fragments that wait for their rest.
   [[nodiscard]] const Tally& held() const { return fragments_.held(); }
 
@@ -92,6 +95,8 @@ class FrameDecoder {
   [[nodiscard]] bool plain_checksums_good(const rte_mbuf& packet, std::size_t udp_bytes) const;
   [[nodiscard]] Verdict decode_any(rte_mbuf*& packet, Datagram& out);
   [[nodiscard]] Verdict decode_ip(const Arrival& arrival, Datagram& out);
+  // kDecoded: from and to whom the packet goes is no reason to refuse it.
+  [[nodiscard]] PacketFate judge_ends(const IpPacket& ip, Destination to) const;
   [[nodiscard]] PacketFate decode_whole(const Arrival& arrival, const IpPacket& ip, Datagram& out);
   [[nodiscard]] Verdict decode_fragment(const Arrival& arrival, const IpPacket& ip, Datagram& out);
   [[nodiscard]] std::span<const std::byte> in_one_piece(const rte_mbuf& packet);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "dataplane/frame/port_addresses.h"
 #include "dataplane/frame/wire.h"
 
 namespace penstock {
@@ -64,8 +63,6 @@ bool extension_options_good(std::span<const std::byte> options) {
   return true;
 }
 
-bool is_unspecified(const IpAddress& address) { return address == IpAddress{}; }
-
 Fragment fragment_header(std::span<const std::byte> header) {
   const std::uint16_t place = load_be16(&header[2]);
   return {load<std::uint32_t>(&header[4]), place & 0xFFF8U, (place & 1U) != 0};
@@ -111,7 +108,6 @@ Parsed parse_ipv4(std::span<const std::byte> bytes, bool verify_checksum) {
   packet.source = IpAddress::v4(load<std::uint32_t>(header + 12));
   packet.destination = IpAddress::v4(load<std::uint32_t>(header + 16));
   packet.body = bytes.first(total).subspan(header_bytes);
-  if (!is_possible_source(packet.source)) return bad(PacketFate::kBadSource);
 
   const std::uint16_t place = load_be16(header + 6);
   packet.fragment = {load<std::uint16_t>(header + 4), (place & kFragmentOffset) * 8U,
@@ -134,17 +130,9 @@ Parsed parse_ipv6(std::span<const std::byte> bytes) {
   packet.destination.bytes = load<std::array<std::byte, 16>>(header + 24);
   packet.body = bytes.subspan(kIpv6Bytes, length);
   // IPv4-mapped addresses never travel (RFC 4942, 2.2): they would pass for the IPv4 address here.
-  if (packet.source.is_v4()) return bad(PacketFate::kBadSource);
   if (packet.destination.is_v4()) return bad(PacketFate::kOtherAddress);
-  const bool unspecified = is_unspecified(packet.source);
-  if (!unspecified && !is_possible_source(packet.source)) return bad(PacketFate::kBadSource);
-
-  Parsed parsed = skip_extension_headers(packet, true);
-  // Who has no address yet may only ask whether somebody else has it (RFC 4861, RFC 3810).
-  if (parsed && unspecified && parsed->protocol != kProtocolIcmpv6) {
-    return bad(PacketFate::kBadSource);
-  }
-  return parsed;
+  if (packet.source.is_v4()) return bad(PacketFate::kBadSource);
+  return skip_extension_headers(packet, true);
 }
 
 Parsed skip_extension_headers(IpPacket packet, bool from_start) {

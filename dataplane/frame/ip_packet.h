@@ -46,7 +46,8 @@ struct IpPacket {
 };
 
 // `bytes` begin with the IP header and go on to the end of the frame. The fates are kBadIpHeader,
-// kBadIpLength, kBadIpChecksum, kBadSource, kBadExtensionHeader.
+// kBadIpLength, kBadIpChecksum, kBadExtensionHeader; for IPv4-mapped addresses in IPv6
+// kOtherAddress, kBadSource. Else who sent it to whom is not judged.
 [[nodiscard]] std::expected<IpPacket, PacketFate> parse_ipv4(std::span<const std::byte> bytes,
                                                              bool verify_checksum);
 [[nodiscard]] std::expected<IpPacket, PacketFate> parse_ipv6(std::span<const std::byte> bytes);

@@ -227,7 +227,8 @@ PacketFate Responder::send(const Request& request, std::span<const std::byte> he
       rte_mbuf_refcnt_read(&packet) != 1 || (stripped && !taggable)) {
     return PacketFate::kNoBuffer;
   }
-  if (!limit_.take(now_)) return PacketFate::kAnswerLimited;
+  TokenBucket& limit = answered == PacketFate::kEchoAnswered ? echoes_ : questions_;
+  if (!limit.take(now_)) return PacketFate::kAnswerLimited;
   std::ranges::copy(head, rte_pktmbuf_mtod(&packet, std::byte*));
   if (alone) {
     packet.data_len = static_cast<std::uint16_t>(head.size());

@@ -9,8 +9,10 @@
 //
 // Nothing else is answered: no echo to broadcast or multicast (RFC 1122, 3.2.2.6, allows silence;
 // an answer would amplify), none to a group's Ethernet address, none with IP options or extension
-// headers, none in fragments, and no ICMP errors. All answers share one rate limit. VLAN tags are
-// kept, one that the device stripped is put back.
+// headers, none in fragments, and no ICMP errors. VLAN tags are kept, one that the device stripped
+// is put back.
+//
+// Echoes have a rate limit of their own, so that a flood of them leaves the port reachable.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +29,7 @@ struct rte_mbuf;
 namespace penstock {
 
 struct ResponderOptions {
-  std::uint32_t answers_per_second = 1000;  // 0: none
+  std::uint32_t answers_per_second = 1000;  // of questions, and of echoes; 0: none
   std::uint32_t burst = 64;
   bool transmit_chained = false;  // the device takes packets of several buffers; else only short
                                   // echoes
@@ -46,7 +48,8 @@ class Responder {
  public:
   Responder(const PortAddresses& addresses, const ResponderOptions& options)
       : addresses_(addresses),
-        limit_(options.answers_per_second, options.burst),
+        questions_(options.answers_per_second, options.burst),
+        echoes_(options.answers_per_second, options.burst),
         transmit_chained_(options.transmit_chained) {}
 
   void advance(MonotonicNanos now) { now_ = now; }
@@ -66,7 +69,8 @@ class Responder {
                                 PacketFate answered);
 
   const PortAddresses& addresses_;
-  TokenBucket limit_;
+  TokenBucket questions_;
+  TokenBucket echoes_;
   MonotonicNanos now_;
   bool transmit_chained_;
 };

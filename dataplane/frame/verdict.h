@@ -17,6 +17,12 @@ struct Verdict {
   std::uint32_t packets = 0;
   std::uint64_t bytes = 0;  // of their frames
 
+  // Of the same fate.
+  constexpr Verdict& operator+=(const Verdict& other) {
+    packets += other.packets;
+    bytes += other.bytes;
+    return *this;
+  }
   constexpr bool operator==(const Verdict&) const = default;
 };
 static_assert(sizeof(Verdict) == 16, "travels in two registers");

@@ -86,8 +86,11 @@ inline constexpr std::array<FateInfo, kPacketFates> kPacketFateInfo{
      {"other_address", FateClass::kIgnored, "sent to an IP address that is not the port's"},
      {"other_protocol", FateClass::kIgnored, "IP, but neither UDP nor an echo request"},
      {"icmp_other", FateClass::kIgnored, "ICMP or ICMPv6 that asks for nothing we answer"},
-     {"no_door", FateClass::kIgnored, "UDP to an address and port where no front door listens"},
-     {"fragment_expired", FateClass::kIgnored, "fragments whose rest did not come in time"},
+     {"no_door", FateClass::kIgnored,
+         "UDP to an address and port where no front door listens, or of a host that has no address "
+         "yet"},
+     {"fragment_expired", FateClass::kIgnored,
+         "fragments whose rest did not come in time, or before the node's end"},
      {"fragment_table_full", FateClass::kIgnored,
          "fragments given up, oldest first, because more were held than the port's `fragments` "
          "allows"},
@@ -106,7 +109,7 @@ inline constexpr std::array<FateInfo, kPacketFates> kPacketFateInfo{
          "IPv6 extension headers that run out of the packet, are too many, or route through us"},
      {"bad_fragment", FateClass::kMalformed,
          "fragment that overlaps or repeats another, is empty, one of too many, or passes 65,535 "
-         "bytes"},
+         "bytes; and the others of its datagram"},
      {"bad_icmp", FateClass::kMalformed, "ICMP or ICMPv6 too short or with a wrong checksum"},
      {"bad_udp_length", FateClass::kMalformed, "UDP length under 8 or over what IP carries"},
      {"bad_udp_checksum", FateClass::kMalformed, "UDP checksum is wrong, or missing on IPv6"},

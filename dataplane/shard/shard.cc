@@ -123,6 +123,8 @@ void Shard::take_rest() {
   const MonotonicNanos now = parts_.clock->monotonic_now();
   for (Side& port : sides_) {
     for (unsigned i = 0; i < kRestBursts && receive(port, now); ++i) parts_.log->poll(now);
+    const Verdict rest = port.decoder->give_up();
+    (*port.account)[rest.fate].add(rest.packets, rest.bytes);
   }
 }
 

@@ -72,6 +72,12 @@ class Books {
     return expired;
   }
 
+  Verdict give_up() {
+    const Verdict rest = decoder_.give_up();
+    settle(rest);
+    return rest;
+  }
+
   [[nodiscard]] const PortAccount& account() const { return account_; }
   [[nodiscard]] FrameDecoder& decoder() { return decoder_; }
   [[nodiscard]] const Tally& fate(PacketFate fate) { return account_[fate]; }

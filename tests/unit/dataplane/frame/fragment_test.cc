@@ -54,6 +54,13 @@ Bytes part(std::uint16_t offset, std::size_t length, bool more = true, std::uint
       {}, ipv4({.identification = id, .offset = offset, .more = more}, raw(17, Bytes(length))));
 }
 
+// Like the last of them, but beginning within the one before.
+Bytes contradicting(const std::vector<Bytes>& frames) {
+  const bool v4 = frames[0][12] == std::byte{8};
+  if (v4) return part(40, 16);
+  return ethernet({}, ipv6({}, fragment_header(40, true, 1, raw(17, Bytes(16)))));
+}
+
 TEST_F(FragmentTest, EveryOrderGivesTheDatagram) {
   for (const auto& frames : {four(), fragments_v6({}, udp({}, text(50)), 16)}) {
     ASSERT_EQ(frames.size(), 4U);
@@ -158,6 +165,54 @@ TEST_F(FragmentTest, MoreFragmentsThanAreAllowedCondemnTheirDatagram) {
   const Seen seen = decode(part(8 * kFragmentsPerDatagramMax, 8));
   EXPECT_EQ(seen.verdict.fate, PacketFate::kBadFragment);
   EXPECT_EQ(seen.verdict.packets, kFragmentsPerDatagramMax + 1);
+}
+
+// RFC 5722: also those that come later, so that what is left of it is not a datagram again.
+TEST_F(FragmentTest, ACondemnedDatagramStaysCondemnedUntilItsTimeIsOver) {
+  for (const auto& frames : {four(), fragments_v6({}, udp({}, text(50)), 16)}) {
+    limit({.timeout_ns = 1000});
+    Bytes overlap = frames[1];
+    overlap.resize(overlap.size() - 8);  // IP's own length says more: not a fragment at all
+    EXPECT_EQ(decode(overlap).verdict.fate, PacketFate::kBadIpLength);
+    static_cast<void>(decode(frames[1]));
+    static_cast<void>(decode(frames[2]));
+    EXPECT_EQ(decode(contradicting(frames)).verdict.fate, PacketFate::kBadFragment);
+    for (const Bytes& frame : frames) {
+      EXPECT_EQ(decode(frame).verdict, (Verdict{PacketFate::kBadFragment, 1, frame.size()}));
+    }
+    EXPECT_EQ(books_->decoder().held(), Tally{});
+    EXPECT_EQ(advance(1001).packets, 0U);
+    expect_whole(frames, text(50));
+  }
+}
+
+TEST_F(FragmentTest, AFragmentPastTheLongestDatagramCondemnsIt) {
+  const auto frames = four();
+  static_cast<void>(decode(frames[0]));
+  EXPECT_EQ(decode(part(65528, 16)).verdict.packets, 2U);
+  EXPECT_EQ(books_->fate(PacketFate::kBadFragment).count, 2U);
+  EXPECT_EQ(decode(frames[1]).verdict.fate, PacketFate::kBadFragment);
+  // One of a datagram that nobody knows of is alone, and takes no room.
+  EXPECT_EQ(decode(part(65528, 16, true, 9)).verdict.packets, 1U);
+  expect_whole(four(9), text(50));
+}
+
+TEST_F(FragmentTest, CondemnedDatagramsPushNobodyOut) {
+  limit({.datagrams = 4, .packets = 8});
+  const auto frames = four(100);
+  static_cast<void>(decode(frames[0]));
+  for (std::uint16_t id = 0; id < 50; ++id) {
+    static_cast<void>(decode(part(0, 16, true, id)));
+    EXPECT_EQ(decode(part(8, 16, true, id)).verdict.packets, 2U);
+  }
+  EXPECT_EQ(decode_all({frames.begin() + 1, frames.end()}).payload, text(50));
+}
+
+TEST_F(FragmentTest, WhatIsHeldAtTheEndIsGivenUpAndCounted) {
+  for (std::uint16_t id = 0; id < 100; ++id) static_cast<void>(decode(part(0, 8, true, id)));
+  EXPECT_EQ(books_->give_up().packets, 100U);
+  EXPECT_EQ(books_->decoder().held(), Tally{});
+  EXPECT_EQ(books_->fate(PacketFate::kFragmentExpired).count, 100U);
 }
 
 TEST_F(FragmentTest, DatagramsThatDifferInAnythingAreNotMixed) {

@@ -191,6 +191,24 @@ TEST_F(ResponderTest, AnswersAreLimitedAndTheLimitRecovers) {
   EXPECT_EQ(answered(), 3U);
 }
 
+TEST_F(ResponderTest, AFloodOfPingsLeavesThePortReachable) {
+  FrameOptions options = frame_options();
+  options.answers = {.answers_per_second = 100, .burst = 3};
+  restart(options);
+  static_cast<void>(books_->advance(MonotonicNanos(kNanosPerSecond)));
+  const Bytes ping = ethernet({}, ipv4({}, icmp({}, bytes_of("\1\2\3\4"))));
+  const Bytes ping6 = ethernet({}, ipv6({}, icmpv6({.type = 128}, bytes_of("\1\2\3\4"))));
+  for (unsigned i = 0; i < 5; ++i) {
+    static_cast<void>(ask(ping));
+    static_cast<void>(ask(ping6));
+  }
+  EXPECT_EQ(books_->fate(PacketFate::kEchoAnswered).count, 3U);
+  EXPECT_EQ(ask(ethernet({.to = kBroadcastEthernet}, arp({}))).verdict.fate,
+            PacketFate::kArpAnswered);
+  EXPECT_EQ(ask(ethernet({}, ipv6({.hop_limit = 255}, solicitation("fd00::2", {})))).verdict.fate,
+            PacketFate::kNeighbourAnswered);
+}
+
 TEST_F(ResponderTest, ALimitOfZeroAnswersNothing) {
   FrameOptions options = frame_options();
   options.answers.answers_per_second = 0;
