@@ -42,7 +42,7 @@ struct PortConfig {
   std::uint32_t buffer_bytes = 0;  // of each; 0: as the MTU wants it
   bool promiscuous = false;
   bool verify_checksums = true;       // in software where the device does not
-  std::uint32_t answer_limit = 1000;  // ARP, neighbour and echo answers a second and queue
+  std::uint32_t answer_limit = 1000;  // a second and queue: ARP and neighbour answers; and echoes
   std::uint32_t fragments = 1024;     // datagrams being put together at once, a queue; 0: none
   std::int64_t fragment_timeout_ns = 1 * kNanosPerSecond;
 };

@@ -65,6 +65,7 @@ TEST(Config, ExampleIsValidAndShowsEveryDefault) {
   const Config& config = *parsed;
   const PortConfig port{};
   EXPECT_EQ(config.ports.at(0).buffers, port.buffers);
+  EXPECT_EQ(config.ports[0].buffer_bytes, port.buffer_bytes);
   EXPECT_EQ(config.ports[0].receive_descriptors, port.receive_descriptors);
   EXPECT_EQ(config.ports[0].fragment_timeout_ns, port.fragment_timeout_ns);
   EXPECT_EQ(config.ports[0].answer_limit, port.answer_limit);
