@@ -1,11 +1,13 @@
 """What a port does when more, larger or other packets come than it likes: all of it is counted."""
 
+import random
 import signal
 import socket
 import unittest
 
 from tests.integration.receive_test import Cable, config
-from tests.lib.harness import wait_until
+from tests.lib import frames
+from tests.lib.harness import figure, wait_until
 
 
 class Overload(Cable):
@@ -86,6 +88,54 @@ class Sizes(Cable):
         port = node.ledger()["ports"][0]
         self.assertEqual(port["malformed"]["bad_ip_length"]["packets"], 1)
         self.assertTrue(node.ledger()["balanced"])
+
+
+class Frames(Cable):
+    """Whatever is in a frame: it is counted under its cause, and no other suffers from it."""
+
+    def replay(self, sent):
+        path = self.host.folder / "in.pcap"
+        path.write_bytes(frames.pcap(sent))
+        device = f'net_pcap0,rx_pcap={path},tx_pcap=/dev/null"\nfragment_timeout = "100s"\n#'
+        node = self.start(config(device))
+        wait_until(lambda: self.port(node)["received"]["packets"] >= len(sent),
+                   f"{len(sent)} packets received", process=node.process)
+        return node
+
+    @staticmethod
+    def port(node):
+        return node.ledger()["ports"][0]
+
+    def test_every_frame_is_counted_under_its_cause(self):
+        taken = [frames.good(i) for i in range(200)]
+        sent = [frame for whole, _ in taken for frame in whole]
+        good = len(sent)
+        for bad in frames.BAD.values():
+            sent += bad
+        node = self.replay(sent)
+        self.assertEqual(self.port(node)["held"]["packets"], len(frames.BAD["fragment_expired"]))
+        self.assertEqual(node.drain(), 0)
+        port = self.port(node)
+        counted = {cause: tally["packets"] for kind in ("answered", "ignored", "malformed")
+                   for cause, tally in port[kind].items() if tally["packets"]}
+        self.assertEqual(counted, {cause: len(bad) for cause, bad in frames.BAD.items()})
+        self.assertEqual(port["decoded"]["packets"], good)
+        self.assertEqual(port["held"], {"packets": 0, "bytes": 0})
+        self.assertTrue(node.ledger()["balanced"])
+        self.assertEqual(sorted(node.payloads()), sorted(payload for _, payload in taken))
+
+    def test_frames_changed_at_random_leave_the_books_balanced(self):
+        seed = random.randrange(1 << 32)
+        with self.subTest(seed=seed), figure("hostile_frames") as counts:
+            sent = list(frames.mutated(random.Random(seed), 20_000))
+            counts.cases = len(sent)
+            node = self.replay(sent)
+            self.assertEqual(node.drain(), 0)
+            ledger = node.ledger()
+            port = ledger["ports"][0]
+            self.assertEqual(port["received"], {"packets": len(sent), "bytes": sum(map(len, sent))})
+            self.assertTrue(ledger["balanced"], ledger["imbalances"])
+            self.assertGreater(port["decoded"]["packets"], len(sent) // 50)
 
 
 if __name__ == "__main__":

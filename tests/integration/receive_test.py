@@ -1,9 +1,9 @@
 """Packets of the kernel's own senders over every kind of port, to the drive and back."""
 
 import socket
-import struct
 import unittest
 
+from tests.lib import frames
 from tests.lib.harness import Host, Node, wait_until
 
 CONFIG = """
@@ -130,39 +130,13 @@ class Ports(Cable):
     def test_pcap_file_is_replayed(self):
         payloads = [b"pcap %d" % i for i in range(500)]
         path = self.host.folder / "in.pcap"
-        path.write_bytes(pcap(payloads))
+        path.write_bytes(frames.pcap(frames.v4(frames.udp(payload)) for payload in payloads))
         node = self.start(config(f"net_pcap0,rx_pcap={path},tx_pcap={path}.out"))
         self.expect(node, payloads)
 
     def test_ring(self):
         node = self.start(config("net_ring0"))
         self.assertEqual(node.drain(), 0)
-
-
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
-
-
-def frame(payload, vlans=()):
-    """Ethernet, IPv4 and UDP without a checksum, to the broadcast station; outer VLAN first."""
-    udp = struct.pack("!HHHH", 4000, 5140, 8 + len(payload), 0) + payload
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0,
-                       socket.inet_aton("10.77.0.2"), socket.inet_aton("10.77.0.1"))
-    head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-    tags = b"".join(struct.pack("!HH", 0x8100 if i else 0x88A8 if len(vlans) > 1 else 0x8100, vlan)
-                    for i, vlan in enumerate(vlans))
-    return b"\xff" * 6 + b"\x02" + b"\x00" * 5 + tags + b"\x08\x00" + head + udp
-
-
-def pcap(payloads):
-    out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-    for payload in payloads:
-        packet = frame(payload)
-        out += struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet
-    return out
 
 
 class Reachability(Cable):
@@ -194,7 +168,8 @@ class Reachability(Cable):
         self.send(large)
         six = [b"over IPv6", b"x" * 1400, b"y" * 8000]
         self.send(six, ("fd77::1", 5140), socket.AF_INET6)
-        tagged = [frame(b"tagged", vlans=(5,)), frame(b"twice", vlans=(7, 5))]
+        tagged = [frames.v4(frames.udp(b"tagged"), vlans=(5,)),
+                  frames.v4(frames.udp(b"twice"), vlans=(7, 5))]
         with self.sender.call(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)) as raw:
             raw.bind(("eth0", 0))
             for packet in tagged:
