@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::int64_t kPublishEveryNs = 100'000'000;
 constexpr long kPauseNs = 2'000'000;
+
 void pause() {
   const timespec time{.tv_sec = 0, .tv_nsec = kPauseNs};
   nanosleep(&time, nullptr);

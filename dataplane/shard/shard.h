@@ -47,7 +47,8 @@ class Shard {
   bool step();
 
   // The orderly end: takes what the queues hold, a bounded number of bursts, and no packet after
-  // that; then step_drain() until it returns true. All is durable then.
+  // that, so that fragments which still wait are given up; then step_drain() until it returns true.
+  // All is durable then.
   void take_rest();
   [[nodiscard]] bool step_drain();
 

@@ -47,6 +47,24 @@ class Overload(Cable):
         self.overload("net_af_xdp0,iface=port0")
 
 
+class Queues(Cable):
+    def test_a_device_that_spreads_nothing_over_its_queues_is_warned_of(self):
+        warning = "port lan0: its device does not spread packets over queues"
+        self.assertIn(warning, self.start(config("net_ring0", shards=2)).log.read_text())
+
+    def test_af_packet_spreads_over_as_many_queues_as_shards(self):
+        self.connect()
+        node = self.start(config("net_af_packet0,iface=port0", shards=2))
+        self.assertNotIn("does not spread", node.log.read_text())
+        self.send([b"before"])
+        node.wait_stored(1)
+        for _ in range(50):  # a flow each
+            self.send([b"message"])
+        node.wait_stored(51)
+        shards = [shard["offered"]["messages"] for shard in node.ledger()["shards"]]
+        self.assertTrue(all(shards), f"one of the shards got nothing: {shards}")
+
+
 class Sizes(Cable):
     """Packets longer than a plain Ethernet frame, whole or in fragments."""
 

@@ -108,8 +108,7 @@ class Ports(Cable):
         self.check_device("net_af_xdp0,iface=port0")
 
     def test_af_packet_with_two_queues_for_two_shards(self):
-        node = self.check_device("net_af_packet0,iface=port0,qpairs=2,framesz=2048,blocksz=4096,"
-                                 "framecnt=4096", shards=2)
+        node = self.check_device("net_af_packet0,iface=port0,framecnt=4096", shards=2)
         offered = [shard["offered"]["messages"] for shard in node.ledger()["shards"]]
         self.assertTrue(all(offered), f"one of the shards got nothing: {offered}")
 
