@@ -98,7 +98,8 @@ BAD = {
     "bad_udp_length": [v4(udp(b"lies", length=2000)), v4(udp(b"lies", length=7)), v4(b"\x00" * 7),
                        v6(udp(b"lies", length=0, pseudo=b""))],
     "bad_udp_checksum": [v6(udp(b"none")), v6(udp6(b"wrong")[:-1] + b"!")],
-    "bad_extension_header": [v6(extensions(9, udp6(b"deep")), 60), v6(b"\x11\xff" + b"\x00" * 6, 60),
+    "bad_extension_header": [v6(extensions(9, udp6(b"deep")), 60),
+                             v6(b"\x11\xff" + b"\x00" * 6, 60),
                              # Hop-by-hop options in the second place.
                              v6(b"\x00\x00" + PADDING + b"\x11\x00" + PADDING + udp6(b"late"), 60)],
     "bad_source": [v4(udp(b"?"), source=socket.inet_aton(text))

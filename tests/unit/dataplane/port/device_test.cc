@@ -58,28 +58,23 @@ TEST(Device, AnAfPacketRingHasAFrameForEachDescriptor) {
 }
 
 TEST(Device, AnAfPacketRingThatCannotBeIsRefused) {
-  const struct {
-    std::string arguments;
-    DeviceNeeds needs;
-    std::string says;
-  } table[] = {
-      {"framesz=2048",                {.mtu = 9000},          "framesz=2048 cuts packets that mtu = 9000"                  },
-      {"framesz=1584",                {},                     "they want at least 1588"                                    },
-      {"framesz=2040",                {},                     "framesz one of 16"                                          },
-      {"framesz=3072",                {},                     "blocksz=4096 must be a multiple of framesz=3072"            },
-      {"blocksz=2048",                {},                     "blocksz=2048 must be a multiple of framesz=2048 and of 4096"},
-      {"blocksz=1024",                {},                     "blocksz=1024 must be"                                       },
-      {"framecnt=511",                {},                     "framecnt=511 must be a multiple of the 2 frames in a block" },
-      {"framecnt=many",               {},                     "framecnt=many must be a whole number"                       },
-      {"framesz=0",                   {},                     "framesz=0 must be a whole number"                           },
-      {"framesz=65536,blocksz=65536", {},                     "an AF_PACKET frame has at most 61440 bytes"                 },
-      {"a=b",                         {.mtu = 65'000},        "an AF_PACKET frame has at most 61440 bytes"                 },
-      {"a=b",                         {.buffer_bytes = 1000}, "buffer_bytes = 1000 must be 0, or from 2048 to 61440"       },
+  const auto refuses = [](const std::string& arguments, const DeviceNeeds& needs,
+                          const std::string& why) {
+    EXPECT_THAT(planned("net_af_packet0,iface=e," + arguments, needs),
+                testing::AllOf(HasSubstr("refused: "), HasSubstr(why)));
   };
-  for (const auto& row : table) {
-    EXPECT_THAT(planned("net_af_packet0,iface=e," + row.arguments, row.needs),
-                testing::AllOf(HasSubstr("refused: "), HasSubstr(row.says)));
-  }
+  refuses("framesz=2048", {.mtu = 9000}, "framesz=2048 cuts packets that mtu = 9000");
+  refuses("framesz=1584", {}, "they want at least 1588");
+  refuses("framesz=2040", {}, "framesz one of 16");
+  refuses("framesz=3072", {}, "blocksz=4096 must be a multiple of framesz=3072");
+  refuses("blocksz=2048", {}, "blocksz=2048 must be a multiple of framesz=2048 and of 4096");
+  refuses("blocksz=1024", {}, "blocksz=1024 must be");
+  refuses("framecnt=511", {}, "framecnt=511 must be a multiple of the 2 frames in a block");
+  refuses("framecnt=many", {}, "framecnt=many must be a whole number");
+  refuses("framesz=0", {}, "framesz=0 must be a whole number");
+  refuses("framesz=65536,blocksz=65536", {}, "an AF_PACKET frame has at most 61440 bytes");
+  refuses("a=b", {.mtu = 65'000}, "an AF_PACKET frame has at most 61440 bytes");
+  refuses("a=b", {.buffer_bytes = 1000}, "buffer_bytes = 1000 must be 0, or from 2048 to 61440");
 }
 
 TEST(Device, ADeviceHasAQueueForEachShard) {
