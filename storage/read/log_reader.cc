@@ -25,6 +25,7 @@ LogReader::LogReader(Volume& volume, LogNumber log, std::optional<StreamId> stre
 
 void LogReader::refresh(const LogEnd& end) {
   if (end.durable <= end_.durable) return;
+  if (!window_stale_) stale_from_ = end_.durable;
   end_ = end;
   list_stale_ = window_stale_ = true;
 }
@@ -103,6 +104,11 @@ Result<bool> LogReader::next_block() {
     wanted_ = end_.durable;
     return true;
   }
+  if (may_be_void()) {
+    auto newer = learn_newer();
+    if (!newer) return std::unexpected(std::move(newer.error()));
+    return true;
+  }
   Result<> done;
   if (wanted_ >= list_.end(current_) || (scan_ && at_.value >= stop_)) {
     done = leave();
@@ -115,7 +121,19 @@ Result<bool> LogReader::next_block() {
   return true;
 }
 
+// Whether a segment that is not known yet may hold the next block, and this one what a failed write
+// or a crash left of it.
+bool LogReader::may_be_void() const {
+  if (!list_stale_ || (joined_ && scan_ && at_ < listed_to_)) return false;
+  return end_.position == 0 || end_.generation.value != list_[current_].header.generation;
+}
+
 Result<> LogReader::read_block() {
+  // What was read before it was durable may have become another block since.
+  if (window_stale_ && (!joined_ || at_ >= stale_from_)) {
+    scan_->forget();
+    window_stale_ = false;
+  }
   auto found = look();
   if (!found) return std::unexpected(std::move(found.error()));
   if (!*found) return handle_bad_block();
@@ -161,14 +179,9 @@ void LogReader::take(const SegmentScan::Found& found) {
   block_.emplace(found.bytes);
 }
 
-// A block that was durable is not there: what was read ahead is old, the slot was recycled, the
-// block is in a newer segment, or it is damaged. In this order.
+// A block that was durable is not there: the slot was recycled, the block is in a newer segment, or
+// it is damaged. In this order.
 Result<> LogReader::handle_bad_block() {
-  if (window_stale_) {
-    scan_->forget();
-    window_stale_ = false;
-    return {};
-  }
   auto held = list_.holds(current_);
   if (!held) return std::unexpected(std::move(held.error()));
   if (!*held) return go_on_behind_trimmed();
@@ -219,6 +232,7 @@ Result<bool> LogReader::learn_newer() {
   if (auto done = list_.look_for_newer(end_); !done)
     return std::unexpected(std::move(done.error()));
   list_stale_ = false;
+  listed_to_ = end_.durable;
   if (!stands) {
     // Behind the last one known: the first that has the block wanted.
     current_ = 0;

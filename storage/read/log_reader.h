@@ -65,6 +65,7 @@ class LogReader {
   [[nodiscard]] std::optional<Record> next_in_block();
   void open_run(std::span<const std::byte> bytes);
   [[nodiscard]] Result<bool> next_block();
+  [[nodiscard]] bool may_be_void() const;
   [[nodiscard]] Result<> read_block();
   [[nodiscard]] Result<std::optional<SegmentScan::Found>> look();
   void take(const SegmentScan::Found& found);
@@ -90,8 +91,10 @@ class LogReader {
   std::optional<StreamId> stream_;
   SegmentList list_;
   LogEnd end_;
-  bool list_stale_ = true;     // the end moved since the slots were looked at
-  bool window_stale_ = false;  // the end moved since the scan read ahead
+  bool list_stale_ = true;       // the end moved since the slots were looked at ...
+  BlockSequence listed_to_{0};   // ... when blocks before this one were durable
+  bool window_stale_ = false;    // the end moved since the scan read ahead ...
+  BlockSequence stale_from_{0};  // ... when only blocks before this one were durable
 
   // Where it stands. wanted_: blocks before it are passed over.
   BlockSequence wanted_{0};

@@ -37,6 +37,7 @@ Result<> LogReader::need_current_list() {
   }
   if (!done) return done;
   list_stale_ = false;
+  listed_to_ = end_.durable;
   start_at(0);
   return {};
 }

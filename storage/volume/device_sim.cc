@@ -14,7 +14,7 @@ int file_of(SlotIndex slot) { return static_cast<int>(slot.value) + 1; }
 
 class SimDevice final : public VolumeDevice {
  public:
-  explicit SimDevice(SimDrive& drive) : drive_(drive) {}
+  SimDevice(SimDrive& drive, DeviceAccess access) : drive_(drive), access_(access) {}
 
   const std::string& name() const override { return name_; }
   Result<> lock() override { return {}; }
@@ -27,6 +27,7 @@ class SimDevice final : public VolumeDevice {
     return drive_.read(kHead, offset, into);
   }
   Result<> write_head(std::uint64_t offset, std::span<const std::byte> from) override {
+    CHECK(writable());
     if (!drive_.exists(kHead)) {
       if (auto made = drive_.create(kHead, kVolumeHeadBytes); !made) return made;
     }
@@ -41,18 +42,25 @@ class SimDevice final : public VolumeDevice {
     return slots;
   }
   Result<bool> make_slot(SlotIndex slot) override {
+    CHECK(writable());
     auto made = drive_.create(file_of(slot), segment_bytes_);
     if (!made) return std::unexpected(std::move(made.error()));
     return true;
   }
-  Result<> remove_slot(SlotIndex slot) override { return drive_.remove(file_of(slot)); }
+  Result<> remove_slot(SlotIndex slot) override {
+    CHECK(writable());
+    return drive_.remove(file_of(slot));
+  }
   Result<> read(SlotIndex slot, std::uint64_t offset, std::span<std::byte> into) override {
     return drive_.read(file_of(slot), offset, into);
   }
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override {
+    CHECK(writable());
     return drive_.write(file_of(slot), offset, from);
   }
-  Result<> sync(SlotIndex slot) override { return drive_.sync(file_of(slot)); }
+  Result<> sync(SlotIndex slot) override {
+    return writable() ? drive_.sync(file_of(slot)) : Result<>{};
+  }
   Result<SlotFile> open_slot(SlotIndex slot) override {
     if (!drive_.exists(file_of(slot))) return fail(Errc::kNotFound, "no such slot");
     open_.push_back(file_of(slot));
@@ -68,7 +76,10 @@ class SimDevice final : public VolumeDevice {
   }
 
  private:
+  [[nodiscard]] bool writable() const { return access_ == DeviceAccess::kReadWrite; }
+
   SimDrive& drive_;
+  DeviceAccess access_;
   std::string name_ = "simulated";
   std::uint64_t segment_bytes_ = 0;
   std::vector<int> open_;
@@ -76,8 +87,8 @@ class SimDevice final : public VolumeDevice {
 
 }  // namespace
 
-std::unique_ptr<VolumeDevice> make_sim_device(SimDrive& drive) {
-  return std::make_unique<SimDevice>(drive);
+std::unique_ptr<VolumeDevice> make_sim_device(SimDrive& drive, DeviceAccess access) {
+  return std::make_unique<SimDevice>(drive, access);
 }
 
 }  // namespace penstock

@@ -7,6 +7,7 @@
 namespace penstock {
 
 // The drive outlives the device. A slot's file descriptor is the number of its file.
-[[nodiscard]] std::unique_ptr<VolumeDevice> make_sim_device(SimDrive& drive);
+[[nodiscard]] std::unique_ptr<VolumeDevice> make_sim_device(
+    SimDrive& drive, DeviceAccess access = DeviceAccess::kReadWrite);
 
 }  // namespace penstock

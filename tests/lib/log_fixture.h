@@ -104,8 +104,9 @@ class LogFixture {
   }
   void step() {
     keeper_->step();
-    log_->poll(clock_.monotonic_now());
+    step_log();
   }
+  void step_log() { log_->poll(clock_.monotonic_now()); }
   // Seals and waits until all is durable; with `mark`, ends in order.
   void drain(bool mark = true) {
     log_->seal();

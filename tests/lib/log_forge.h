@@ -19,7 +19,7 @@ inline Volume make_memory_volume(MemoryDrive& drive, const std::vector<std::stri
       Volume::create(std::make_unique<MemoryDevice>(drive), {.segment_bytes = segment_bytes},
                      VolumeId{std::byte{7}}, UnixNanos(1))
           .value();
-  EXPECT_TRUE(volume.add_streams(streams).has_value());
+  CHECK(volume.add_streams(streams).has_value());
   return volume;
 }
 
@@ -47,14 +47,14 @@ class LogForge {
       : LogForge(volume) {
     place = from;
     next_segment = segment;
-    EXPECT_TRUE(captures_.add_partition(stream_id(stream), next).has_value());
+    CHECK(captures_.add_partition(stream_id(stream), next).has_value());
   }
 
   // Takes a slot, made when there is none, for the next segment.
   void begin(std::uint32_t slot, std::uint64_t oldest = 0) {
     const auto slots = volume_.device().list_slots().value();
     if (std::ranges::find(slots, SlotIndex(slot)) == slots.end()) {
-      EXPECT_TRUE(volume_.device().make_slot(SlotIndex(slot)).value());
+      CHECK(volume_.device().make_slot(SlotIndex(slot)).value());
     }
     write(slot, volume_.superblock().segment_bytes - kPageBytes, blank());
     SegmentHeader header{};
@@ -84,7 +84,7 @@ class LogForge {
     time += 10;
     view.payload = std::as_bytes(std::span(payload));
     payload_bytes += payload.size();
-    EXPECT_TRUE(builder_.append(captures_.add_set(ids).value(), 0, view));
+    CHECK(builder_.append(captures_.add_set(ids).value(), 0, view));
   }
 
   // Whether another block of this length fits the segment.
@@ -94,7 +94,7 @@ class LogForge {
   void seal(std::optional<BlockSequence> durable = std::nullopt) {
     if (!builder_.has_block()) builder_.start(pool_.take());
     Block* block = builder_.finish();
-    EXPECT_TRUE(segment_.has_room(block->header.length));
+    CHECK(segment_.has_room(block->header.length));
     const auto offset =
         segment_.place(*block, place.sequence, durable.value_or(place.sequence), place.crc);
     write(segment_.header().slot, offset, block->bytes.first(block->header.length));
@@ -135,7 +135,7 @@ class LogForge {
     return page;
   }
   void write(std::uint32_t slot, std::uint64_t offset, std::span<const std::byte> bytes) {
-    EXPECT_TRUE(volume_.device().write(SlotIndex(slot), offset, bytes).has_value());
+    CHECK(volume_.device().write(SlotIndex(slot), offset, bytes).has_value());
   }
 
   Volume& volume_;

@@ -9,8 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include <gtest/gtest.h>
-
+#include "base/check.h"
 #include "storage/volume/volume.h"
 
 namespace penstock {
@@ -76,7 +75,7 @@ class MemoryDevice final : public VolumeDevice {
   }
   Result<> write(SlotIndex slot, std::uint64_t offset, std::span<const std::byte> from) override {
     if (drive_.bad_slots.contains(slot.value)) return fail(Errc::kIoError, "a bad slot");
-    EXPECT_LE(offset + from.size(), drive_.slots.at(slot.value).size());
+    CHECK_LE(offset + from.size(), drive_.slots.at(slot.value).size());
     std::memcpy(drive_.slots.at(slot.value).data() + offset, from.data(), from.size());
     return {};
   }

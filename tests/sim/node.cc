@@ -49,7 +49,8 @@ Node::Node(const NodeGround& ground, const NodeOptions& options, std::unique_ptr
       pool_({memory_.get(), options.blocks * options.block_bytes}, options.block_bytes),
       ring_(std::move(ring)),
       reported_before_(ground.oracle.reported_messages()),
-      received_before_(ground.queue.received()) {}
+      received_before_(ground.queue.received()),
+      queue_(ground) {}
 
 Result<std::unique_ptr<Node>> Node::start(const NodeGround& ground, const NodeOptions& options,
                                           std::unique_ptr<VolumeDevice> device,
@@ -190,7 +191,7 @@ void Node::make_shard() {
                    .area = &ledger_->area(1),
                    .gauges = &account<ShardGauges>(shard_at() + 1),
                    .edge = &account<LogEdge>(shard_at() + 2)};
-  parts.ports.push_back({&ground_.queue, frame, &account<PortAccount>(kPortAt)});
+  parts.ports.push_back({&queue_, frame, &account<PortAccount>(kPortAt)});
   shard_ = std::make_unique<Shard>(std::move(parts));
   shard_->publish();
 }
@@ -204,13 +205,13 @@ bool Node::step_keeper() {
     const auto& kept = keeper_->segments(LogNumber(0));
     const std::uint64_t end = i + 1 < before.size() ? before[i + 1].header.base_sequence
                                                     : kept.front().header.base_sequence;
-    ground_.oracle.retired(before[i].header.base_sequence, end);
+    ground_.oracle.retired_before(end);
   }
   // A retirement that failed may have reached the drive all the same.
   const auto& kept = keeper_->segments(LogNumber(0));
   if (options_.retention.max_bytes != 0 && !keeper_->status().last_error.empty() &&
       kept.size() > 1) {
-    ground_.oracle.retired(kept[0].header.base_sequence, kept[1].header.base_sequence);
+    ground_.oracle.retired_before(kept[1].header.base_sequence);
   }
   return worked;
 }

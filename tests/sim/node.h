@@ -7,6 +7,7 @@
 #include "storage/recover/recovery.h"
 #include "storage/ring/io_ring.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/streams.h"
 
 namespace penstock::sim {
 
@@ -88,6 +89,23 @@ class Node {
     Intake& intake_;
   };
 
+  // The oracle knows when each packet was taken.
+  class WatchedQueue final : public PortQueue {
+   public:
+    explicit WatchedQueue(const NodeGround& ground) : ground_(ground) {}
+    std::uint16_t receive(std::span<rte_mbuf*> packets) override {
+      const std::uint16_t count = ground_.queue.receive(packets);
+      ground_.oracle.received(count, ground_.clock.unix_now());
+      return count;
+    }
+    std::uint16_t transmit(std::span<rte_mbuf*> packets) override {
+      return ground_.queue.transmit(packets);
+    }
+
+   private:
+    NodeGround ground_;
+  };
+
   NodeGround ground_;
   NodeOptions options_;
   PageBuffer memory_;
@@ -108,6 +126,7 @@ class Node {
   std::unique_ptr<LedgerReader> reader_;
   std::uint64_t reported_before_;  // messages, by earlier lives of the node
   std::uint64_t received_before_;  // packets
+  WatchedQueue queue_;
 };
 
 }  // namespace penstock::sim

@@ -1,5 +1,6 @@
 #include "tests/sim/oracle.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include <fmt/format.h>
@@ -19,98 +20,142 @@ void Oracle::fail(std::string what) {
   if (failure_.empty()) failure_ = std::move(what);
 }
 
-void Oracle::know(std::string_view text) {
-  hashes_.push_back(crc32c(std::as_bytes(std::span(text))));
+void Oracle::know(const Meant& meant) {
+  const auto next = static_cast<std::uint32_t>(subjects_.size());
+  const auto [subject, fresh] = subject_numbers_.try_emplace(meant.subject, next);
+  if (fresh) subjects_.push_back(meant.subject);
+  const auto text = std::as_bytes(std::span(meant.text));
+  sent_.push_back({crc32c(text), subject->second, meant.streams, meant.flags});
 }
 
-std::uint64_t Oracle::number_of(std::span<const std::byte> payload) {
-  const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+void Oracle::received(std::size_t packets, UnixNanos now) {
+  packets_received_ += packets;
+  for (; received_arrivals_ < arrivals_.size(); ++received_arrivals_) {
+    Arrival& arrival = arrivals_[received_arrivals_];
+    if (arrival.packet > packets_received_) break;
+    arrival.received = now;
+  }
+}
+
+void Oracle::lost_the_rest() {
+  packets_received_ = packets_fed_;
+  received_arrivals_ = arrivals_.size();
+}
+
+bool Oracle::check_message(std::uint64_t number, const MessageView& message) {
+  const Sent& sent = sent_[number];
+  if (sent.crc != crc32c(message.payload)) {
+    fail(fmt::format("message {} is another one", number));
+  } else if (subjects_[sent.subject] != message.subject) {
+    fail(fmt::format("message {} has the subject '{}' and not '{}'", number, message.subject,
+                     subjects_[sent.subject]));
+  } else if (sent.flags != message.flags) {
+    fail(fmt::format("message {} has the flags {} and not {}", number,
+                     static_cast<unsigned>(message.flags), static_cast<unsigned>(sent.flags)));
+  } else if (!message.key.empty() || !message.headers.empty()) {
+    fail(fmt::format("message {} has a key or headers", number));
+  } else {
+    return true;
+  }
+  return false;
+}
+
+std::uint64_t Oracle::number_of(const MessageView& message) {
+  const std::string_view text(reinterpret_cast<const char*>(message.payload.data()),
+                              message.payload.size());
   const std::size_t mark = text.find(kNumberMark);
   std::uint64_t number = kNoNumber;
   if (mark != std::string_view::npos && text.size() - mark > kNumberDigits) {
     const char* digits = text.data() + mark + 1;
     std::from_chars(digits, digits + kNumberDigits, number, 16);
   }
-  if (number >= hashes_.size() || hashes_[number] != crc32c(payload)) {
+  if (number >= sent_.size()) {
     fail(fmt::format("a message was never sent: '{}'", text.substr(0, 80)));
     return kNoNumber;
   }
-  return number;
+  return check_message(number, message) ? number : kNoNumber;
 }
 
-std::vector<std::uint64_t> Oracle::numbers_in(std::span<const std::byte> block) {
-  std::vector<std::uint64_t> numbers;
+// The first message of a run, but for its number and time.
+Entry Oracle::entry_of(const BlockHeader& header, const RunReader& run) {
+  Entry entry{.number = kNoNumber, .received = UnixNanos(0), .block = header.sequence};
+  entry.offsets.fill(kNoOffset);
+  for (std::size_t i = 0; i < run.header().capture_count; ++i) {
+    const Capture capture = run.capture(i);
+    const auto stream = std::ranges::find(kStreamIds, StreamId(capture.stream));
+    if (stream == kStreamIds.end()) {
+      fail(fmt::format("block {}: stream {:x} is none", header.sequence, capture.stream));
+      continue;
+    }
+    entry.offsets[static_cast<std::size_t>(stream - kStreamIds.begin())] = capture.base_offset;
+  }
+  return entry;
+}
+
+std::vector<Entry> Oracle::entries_in(std::span<const std::byte> block) {
+  std::vector<Entry> entries;
   BlockReader reader(block);
   for (auto bytes = reader.next_run(); !bytes.empty(); bytes = reader.next_run()) {
     RunReader run(bytes);
-    while (const auto message = run.next()) numbers.push_back(number_of(message->payload));
+    Entry entry = entry_of(reader.header(), run);
+    StreamMask mask = 0;
+    for (std::size_t i = 0; i < kStreamCount; ++i) {
+      if (entry.offsets[i] != kNoOffset) mask = static_cast<StreamMask>(mask | bit(i));
+    }
+    while (const auto message = run.next()) {
+      entry.number = number_of(*message);
+      if (entry.number == kNoNumber) return entries;
+      if (sent_[entry.number].streams != mask) {
+        fail(fmt::format("message {} is in other streams than it should", entry.number));
+      }
+      entry.received = message->received;
+      entries.push_back(entry);
+      for (std::uint64_t& offset : entry.offsets) offset += offset != kNoOffset ? 1U : 0U;
+    }
   }
-  return numbers;
+  return entries;
 }
 
-// Messages are stored in the order of their arrival, each arrival once at most.
-void Oracle::must_have_arrived(const std::vector<std::uint64_t>& numbers) {
-  for (const std::uint64_t number : numbers) {
-    while (next_arrival_ < arrivals_.size() && arrivals_[next_arrival_] != number) ++next_arrival_;
+// Messages are stored in the order of their arrival, each arrival once at most, and with the time
+// at which the node took its packet.
+void Oracle::must_have_arrived(const std::vector<Entry>& entries) {
+  const auto is = [](const Arrival& arrival, const Entry& entry) {
+    return arrival.number == entry.number && arrival.received == entry.received;
+  };
+  for (const Entry& entry : entries) {
+    while (next_arrival_ < arrivals_.size() && !is(arrivals_[next_arrival_], entry)) {
+      ++next_arrival_;
+    }
     if (next_arrival_ == arrivals_.size()) {
-      return fail(fmt::format("message {} is stored twice, out of order or never came", number));
+      return fail(fmt::format("message {} is stored twice, out of order, with another time ({}) or "
+                              "never came",
+                              entry.number, entry.received));
     }
     ++next_arrival_;
   }
 }
 
+void Oracle::keep(const BlockHeader& header, const std::vector<Entry>& entries) {
+  must_have_arrived(entries);
+  blocks_[header.sequence] = {header.crc, journal_.entries().size(), entries.size()};
+  for (const Entry& entry : entries) {
+    if (std::string wrong = journal_.add(entry); !wrong.empty()) fail(std::move(wrong));
+  }
+}
+
 void Oracle::reported(const Block& block) {
   const BlockHeader& header = block.header;
-  auto numbers = numbers_in(block.bytes.first(header.length));
-  must_have_arrived(numbers);
-  reported_messages_ += numbers.size();
-  trace_ = (trace_ ^ header.crc ^ header.sequence) * 0x9E3779B97F4A7C15ULL;
+  const auto entries = entries_in(block.bytes.first(header.length));
+  reported_messages_ += entries.size();
+  trace(header.crc ^ header.sequence);
   if (!blocks_.empty() && blocks_.rbegin()->first + 1 != header.sequence) {
     return fail(fmt::format("block {} was reported after block {}", header.sequence,
                             blocks_.rbegin()->first));
   }
-  blocks_[header.sequence] = {header.crc, false, std::move(numbers)};
+  keep(header, entries);
 }
 
-void Oracle::retired(std::uint64_t begin, std::uint64_t end) {
-  for (auto it = blocks_.lower_bound(begin); it != blocks_.end() && it->first < end; ++it) {
-    it->second.retired = true;
-  }
-}
-
-void Oracle::check_offsets(const BlockHeader& header, std::span<const std::byte> block) {
-  BlockReader reader(block);
-  for (auto bytes = reader.next_run(); !bytes.empty(); bytes = reader.next_run()) {
-    const RunReader run(bytes);
-    for (std::size_t i = 0; i < run.header().capture_count; ++i) {
-      const Capture capture = run.capture(i);
-      const auto [next, fresh] = next_offsets_.try_emplace(capture.stream, capture.base_offset);
-      if (next->second != capture.base_offset) {
-        fail(fmt::format("block {}: offset {} follows {} of stream {:x}", header.sequence,
-                         capture.base_offset, next->second, capture.stream));
-      }
-      next->second = capture.base_offset + run.header().message_count;
-    }
-  }
-}
-
-void Oracle::check_block_found(const BlockHeader& header, std::span<const std::byte> block) {
-  auto numbers = numbers_in(block);
-  verified_ += numbers.size();
-  const auto known = blocks_.find(header.sequence);
-  if (known != blocks_.end()) {
-    if (known->second.crc != header.crc || known->second.numbers != numbers) {
-      fail(fmt::format("block {} is not the one that was reported durable", header.sequence));
-    }
-    return;
-  }
-  // Written when the crash came and never reported: it may be there, and then stays.
-  if (!blocks_.empty() && blocks_.rbegin()->first + 1 != header.sequence) {
-    return fail(fmt::format("block {} comes from nowhere", header.sequence));
-  }
-  must_have_arrived(numbers);
-  blocks_[header.sequence] = {header.crc, false, std::move(numbers)};
-}
+// ---- What is found ------------------------------------------------------------------------------
 
 void Oracle::check_findings(const RecoveredVolume& recovered) {
   for (const Finding& finding : recovered.findings) {
@@ -121,59 +166,70 @@ void Oracle::check_findings(const RecoveredVolume& recovered) {
   }
 }
 
+void Oracle::check_block_found(const BlockHeader& header, std::span<const std::byte> block) {
+  const auto entries = entries_in(block);
+  verified_ += entries.size();
+  const auto known = blocks_.find(header.sequence);
+  if (known != blocks_.end()) {
+    const auto& [crc, first, messages] = known->second;
+    const auto expected = std::span(journal_.entries()).subspan(first, messages);
+    if (crc != header.crc || !std::ranges::equal(expected, entries)) {
+      fail(fmt::format("block {} is not the one that was reported durable", header.sequence));
+    }
+    return;
+  }
+  // Written when the crash came and never reported: it may be there, and then stays.
+  if (!blocks_.empty() && blocks_.rbegin()->first + 1 != header.sequence) {
+    return fail(fmt::format("block {} comes from nowhere", header.sequence));
+  }
+  keep(header, entries);
+}
+
+// Blocks of [begin, end) were not found.
+void Oracle::check_missing(std::uint64_t begin, std::uint64_t end) {
+  for (auto it = blocks_.lower_bound(begin); it != blocks_.end() && it->first < end; ++it) {
+    if (journal_.is_retired(it->first)) continue;
+    return fail(fmt::format("block {} was reported durable and is not there (of {} to {})",
+                            it->first, blocks_.begin()->first, blocks_.rbegin()->first));
+  }
+}
+
+void Oracle::check_log_start(const LogStart& start) {
+  if (!blocks_.empty() && start.next_sequence.value != blocks_.rbegin()->first + 1) {
+    fail(fmt::format("the log goes on with block {} after block {}", start.next_sequence,
+                     blocks_.rbegin()->first));
+  }
+  for (std::size_t i = 0; i < kStreamCount; ++i) {
+    const auto known = std::ranges::find(start.partitions, kStreamIds[i], &LogStart::Partition::stream);
+    const std::uint64_t next = known == start.partitions.end() ? 0 : known->next_offset.value;
+    if (next != journal_.next_offset(i)) {
+      fail(fmt::format("stream {} goes on with offset {} and not {}", i, next,
+                       journal_.next_offset(i)));
+    }
+  }
+}
+
 void Oracle::check(Volume& volume, const RecoveredVolume& recovered) {
   check_findings(recovered);
-  next_offsets_.clear();
-  auto expected = blocks_.begin();
-  const auto skip_retired = [&] {
-    while (expected != blocks_.end() && expected->second.retired) {
-      ++expected;
-      next_offsets_.clear();
-    }
-  };
   const auto log = recovered.logs.find(LogNumber(0));
   const std::size_t segments = log == recovered.logs.end() ? 0 : log->second.segments.size();
-  std::uint64_t next = 0;
+  std::uint64_t next = 0;  // blocks before it are accounted for
   for (std::size_t i = 0; i < segments && !failed(); ++i) {
     const SegmentHeader& segment = log->second.segments[i].header;
     const std::uint64_t end = i + 1 < segments ? log->second.segments[i + 1].header.base_sequence
                                                : log->second.start.next_sequence.value;
-    if (i == 0 || segment.base_sequence > next) next = segment.base_sequence;
     SegmentScan scan(volume.device(), segment);
-    for (; next < end; ++next) {
+    for (std::uint64_t at = std::max(next, segment.base_sequence); at < end; ++at) {
       const auto found = scan.here();
-      if (!found || !*found || (*found)->header.sequence != next) break;
-      while (expected != blocks_.end() && expected->first < next && expected->second.retired) {
-        ++expected;
-        next_offsets_.clear();
-      }
-      if (expected != blocks_.end() && expected->first < next) {
-        return fail(fmt::format("block {} was reported durable and is not there", expected->first));
-      }
-      check_offsets((*found)->header, (*found)->bytes);
+      if (!found || !*found || (*found)->header.sequence != at) break;
+      check_missing(next, at);
       check_block_found((*found)->header, (*found)->bytes);
-      if (expected == blocks_.end()) expected = std::prev(blocks_.end());
-      ++expected;
+      next = at + 1;
       scan.step_over(**found);
     }
   }
-  skip_retired();
-  if (expected != blocks_.end()) {
-    return fail(fmt::format("block {} was reported durable and is not there (of {} to {})",
-                            expected->first, blocks_.begin()->first, blocks_.rbegin()->first));
-  }
-  if (log == recovered.logs.end()) return;
-  if (!blocks_.empty() && log->second.start.next_sequence.value != blocks_.rbegin()->first + 1) {
-    fail(fmt::format("the log goes on with block {} after block {}",
-                     log->second.start.next_sequence, blocks_.rbegin()->first));
-  }
-  for (const LogStart::Partition& partition : log->second.start.partitions) {
-    const auto seen = next_offsets_.find(partition.stream.value);
-    if (seen != next_offsets_.end() && seen->second != partition.next_offset.value) {
-      fail(fmt::format("stream {:x} goes on with offset {} after {}", partition.stream,
-                       partition.next_offset, seen->second));
-    }
-  }
+  check_missing(next, kNoNumber);
+  if (log != recovered.logs.end()) check_log_start(log->second.start);
   // What was still on its way is gone: it cannot turn up later.
   next_arrival_ = arrivals_.size();
 }

@@ -7,6 +7,7 @@
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
 #include "tests/sim/node.h"
+#include "tests/sim/read_along.h"
 #include "tests/sim/traffic.h"
 
 namespace penstock::sim {
@@ -19,8 +20,9 @@ std::uint64_t seed_under_way = 0;
 
 class Run {
  public:
-  Run(std::uint64_t seed, test::PacketPool& pool, std::string ledger_path)
-      : rng_(seed),
+  Run(std::uint64_t seed, test::PacketPool& pool, std::string ledger_path, const RunPlan& plan)
+      : plan_(plan),
+        rng_(seed),
         drive_(rng_.next(), clock_, drive_options()),
         queue_(256 + rng_.below(1024)),
         traffic_(rng_, oracle_, pool, queue_),
@@ -30,20 +32,25 @@ class Run {
 
   Outcome go() {
     start_node();
-    const std::uint64_t steps = 1000 + rng_.below(2200);
+    const std::uint64_t steps = plan_.steps.value_or(1000 + rng_.below(2200));
     for (std::uint64_t step = 0; step < steps && !oracle_.failed(); ++step) {
       live();
-      if (!drive_.has_power() || rng_.chance(1'500)) crash();
+      if (!drive_.has_power() || rng_.chance(1'500) || step == plan_.crash_at) crash();
       if (rng_.chance(300)) end_in_order();
     }
     finish();
-    return {.failure = oracle_.failure(),
-            .trace = drive_.trace() ^ oracle_.trace(),
-            .crashes = crashes_,
-            .faults = drive_.counters().faults,
-            .packets = traffic_.arrived(),
-            .reported = oracle_.reported_messages(),
-            .verified = oracle_.verified()};
+    Outcome outcome{.failure = oracle_.failure(),
+                    .trace = drive_.trace() ^ oracle_.trace(),
+                    .crashes = crashes_,
+                    .faults = drive_.counters().faults,
+                    .packets = traffic_.arrived(),
+                    .reported = oracle_.reported_messages(),
+                    .verified = oracle_.verified()};
+    for (const ReadAlong& reader : readers_) {
+      outcome.read += reader.records();
+      outcome.gaps += reader.gaps();
+    }
+    return outcome;
   }
 
  private:
@@ -112,6 +119,9 @@ class Run {
     if (rng_.chance(10'000)) queue_.set_transmit_room(rng_.below(4));
     if (rng_.chance(900'000)) node_->step_shard();
     if (rng_.chance(200'000)) node_->step_keeper();
+    if (rng_.chance(50'000)) {
+      readers_[rng_.below(readers_.size())].step(node_->log().watermarks());
+    }
     check_books_if_due();
   }
 
@@ -128,8 +138,16 @@ class Run {
     ++crashes_;
     const bool cut = !drive_.has_power() || rng_.chance(700'000);
     if (cut) drive_.crash();
+    for (ReadAlong& reader : readers_) {
+      if (cut || rng_.chance(300'000)) reader.leave();
+    }
+    restart();
+  }
+
+  void restart() {
     node_.reset();
     queue_.clear();
+    oracle_.lost_the_rest();
     start_node();
   }
 
@@ -152,9 +170,7 @@ class Run {
       }
     }
     if (!drive_.has_power()) return crash();
-    node_.reset();
-    queue_.clear();
-    start_node();
+    restart();
   }
 
   // On a drive that works everything taken becomes durable, unless there is no room.
@@ -169,15 +185,21 @@ class Run {
     node_->publish();
     node_->check_books();
     crash();
+    for (ReadAlong& reader : readers_) {
+      if (!oracle_.failed()) reader.read_all(node_->log().watermarks());
+    }
     node_.reset();
   }
 
+  RunPlan plan_;
   SimClock clock_;
   Rng rng_;
   SimDrive drive_;
   SimQueue queue_;
   Oracle oracle_;
   Traffic traffic_;
+  std::array<ReadAlong, 2> readers_{ReadAlong(rng_, oracle_, drive_),
+                                    ReadAlong(rng_, oracle_, drive_)};
   NodeGround ground_;
   NodeOptions options_;
   SimRingOptions ring_;
@@ -190,9 +212,10 @@ class Run {
 
 std::uint64_t running_seed() { return seed_under_way; }
 
-Outcome run(std::uint64_t seed, test::PacketPool& pool, const std::string& ledger_path) {
+Outcome run(std::uint64_t seed, test::PacketPool& pool, const std::string& ledger_path,
+            const RunPlan& plan) {
   seed_under_way = seed;
-  Outcome outcome = Run(seed, pool, ledger_path).go();
+  Outcome outcome = Run(seed, pool, ledger_path, plan).go();
   if (outcome.failure.empty() && pool.in_use() != 0) {
     outcome.failure = fmt::format("{} packet buffers were lost", pool.in_use());
   }

@@ -25,8 +25,9 @@ class Traffic {
     test::Bytes frame;
     std::vector<std::uint64_t> numbers;  // of the messages in it, if they are to be stored
   };
-  [[nodiscard]] std::string message(std::string_view head, std::size_t filler);
+  [[nodiscard]] std::string message(std::string_view head, std::size_t filler, Meant meant);
   [[nodiscard]] Sent syslog();
+  [[nodiscard]] Sent broken_syslog();
   [[nodiscard]] Sent lines(std::uint16_t port);
   void send(Sent sent);
   void send_fragmented();

@@ -1,6 +1,8 @@
 // A log of numbered messages in memory, and a reader's view of it.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include "base/rng.h"
 #include "storage/read/log_reader.h"
 #include "tests/lib/log_forge.h"

@@ -138,6 +138,40 @@ TEST_F(LogReaderLargeSegmentsTest, ADriveThatFailsIsAnErrorAndNothingIsLostByIt)
 }
 
 // A real log on real files, read by a slower reader while retention recycles its slots.
+// A flush failed, the drive's cache is gone, and the next node began where the log was durable.
+TEST_F(LogReaderTest, ABlockReadBeforeItWasDurableIsReadAgain) {
+  forge_.begin(0);
+  blocks(1);
+  const LogEnd before = end();
+  blocks(1);
+  LogReader all(volume_, kLog, kAll, recover_volume(volume_).value().logs[kLog].segments, before);
+  EXPECT_EQ(read(all).numbers, count(0, 3));
+  const auto block = slot(0).subspan(forge_.last_offset, forge_.last_bytes);
+  std::ranges::replace(block.subspan(sizeof(BlockHeader)), std::byte{'3'}, std::byte{'7'});
+  finish_block(block, load<BlockHeader>(block));
+  all.refresh(end());
+  EXPECT_EQ(read(all).numbers, (std::vector<std::uint64_t>{7, 4, 5}));
+}
+
+// It looks like one that follows: only the newer segment says that it does not.
+TEST_F(LogReaderTest, AVoidBlockIsNotReadInPlaceOfTheOneThatFollows) {
+  forge_.begin(0);
+  blocks(1);
+  const ForgePlace good = forge_.place;
+  LogReader live = reader(kAll);
+  EXPECT_EQ(read(live).numbers, count(0, 3));
+  blocks(1);  // its write failed, so the node says, which ends before it is written again
+  LogForge again(volume_, good, 2, "all", Offset(3));
+  again.begin(1);
+  again.message("100 ");
+  again.seal();
+  live.refresh({again.place.sequence, SlotIndex(1), Generation(again.header().generation),
+                again.position()});
+  const Got got = read(live);
+  EXPECT_EQ(got.numbers, (std::vector<std::uint64_t>{100}));
+  EXPECT_TRUE(got.gaps.empty());
+}
+
 TEST(LiveLogReader, EveryMessageOfALiveLogIsReadOrInATrimmedGap) {
   TestFolder folder;
   LogFixtureOptions options;

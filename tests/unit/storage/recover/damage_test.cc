@@ -1,4 +1,6 @@
 // What recovery makes of damage: nothing acknowledged is given away, whatever cannot be read.
+#include <gtest/gtest.h>
+
 #include "storage/recover/recovery.h"
 #include "tests/lib/log_forge.h"
 

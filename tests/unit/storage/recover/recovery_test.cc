@@ -1,5 +1,7 @@
 #include "storage/recover/recovery.h"
 
+#include <gtest/gtest.h>
+
 #include "tests/lib/log_forge.h"
 
 namespace penstock {

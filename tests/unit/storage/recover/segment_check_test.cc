@@ -1,5 +1,7 @@
 #include "storage/recover/segment_check.h"
 
+#include <gtest/gtest.h>
+
 #include "base/rng.h"
 #include "storage/recover/verify.h"
 #include "tests/lib/log_forge.h"

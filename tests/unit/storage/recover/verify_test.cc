@@ -1,5 +1,7 @@
 #include "storage/recover/verify.h"
 
+#include <gtest/gtest.h>
+
 #include "tests/lib/log_fixture.h"
 #include "tests/lib/log_forge.h"
 
