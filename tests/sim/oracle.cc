@@ -127,9 +127,10 @@ void Oracle::must_have_arrived(const std::vector<Entry>& entries) {
       ++next_arrival_;
     }
     if (next_arrival_ == arrivals_.size()) {
-      return fail(fmt::format("message {} is stored twice, out of order, with another time ({}) or "
-                              "never came",
-                              entry.number, entry.received));
+      return fail(
+          fmt::format("message {} is stored twice, out of order, with another time ({}) or "
+                      "never came",
+                      entry.number, entry.received));
     }
     ++next_arrival_;
   }
@@ -200,7 +201,8 @@ void Oracle::check_log_start(const LogStart& start) {
                      blocks_.rbegin()->first));
   }
   for (std::size_t i = 0; i < kStreamCount; ++i) {
-    const auto known = std::ranges::find(start.partitions, kStreamIds[i], &LogStart::Partition::stream);
+    const auto known =
+        std::ranges::find(start.partitions, kStreamIds[i], &LogStart::Partition::stream);
     const std::uint64_t next = known == start.partitions.end() ? 0 : known->next_offset.value;
     if (next != journal_.next_offset(i)) {
       fail(fmt::format("stream {} goes on with offset {} and not {}", i, next,

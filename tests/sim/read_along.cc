@@ -133,8 +133,9 @@ void ReadAlong::take(const Record& record) {
     return oracle_.fail(fmt::format("message {} is read again or out of order", entry.number));
   }
   if (entry.block >= end_.durable.value) {
-    return oracle_.fail(fmt::format("message {} of block {} is read, the log is durable to block {}",
-                                    entry.number, entry.block, end_.durable));
+    return oracle_.fail(
+        fmt::format("message {} of block {} is read, the log is durable to block {}", entry.number,
+                    entry.block, end_.durable));
   }
   if (entry.received != record.message.received) {
     return oracle_.fail(fmt::format("message {} has the time {} and not {}", entry.number,
@@ -165,9 +166,9 @@ bool ReadAlong::may_pass(std::size_t place) const {
 void ReadAlong::pass(std::size_t place) {
   for (std::size_t i = place_; i < place; ++i) {
     if (may_pass(i)) continue;
-    return oracle_.fail(fmt::format("message {} of block {} is not read (view {} start {} place {} begun {} noted {} from {})",
-                                    oracle_.journal().at(view_, i).number,
-                                    oracle_.journal().at(view_, i).block, view_.value_or(9), place_, place, begun_, noted_, from_.value_or(UnixNanos(0)).value-oracle_.journal().at(view_, i).received.value));
+    const Entry& entry = oracle_.journal().at(view_, i);
+    return oracle_.fail(
+        fmt::format("message {} of block {} is not read", entry.number, entry.block));
   }
 }
 

@@ -47,9 +47,9 @@ class ReadAlong {
   std::unique_ptr<LogReader> reader_;
   LogEnd end_;
   Journal::View view_;
-  std::size_t place_ = 0;  // in the journal's view: all before it was read or needs not be
-  bool begun_ = false;     // a message or a gap came since the seek
-  bool noted_ = false;     // a gap of unknown extent came since the last message
+  std::size_t place_ = 0;          // in the journal's view: all before it was read or needs not be
+  bool begun_ = false;             // a message or a gap came since the seek
+  bool noted_ = false;             // a gap of unknown extent came since the last message
   std::optional<UnixNanos> from_;  // messages before the first one of this time are passed over
   std::uint64_t from_offset_ = 0;  // so are those before this one
   std::uint64_t records_ = 0;

@@ -113,8 +113,7 @@ TEST_F(Simulation, ACrashAtAnyStepTakesNothingAway) {
   for (; cases < kCrashSteps && !seeds_.chosen && !seeds_.time_is_up(); ++cases) {
     const std::uint64_t seed = seeds_.first + cases / 100;
     const std::uint64_t step = cases % 100;
-    const Outcome outcome =
-        run_seed(seed, {.steps = step + kStepsBehindCrash, .crash_at = step});
+    const Outcome outcome = run_seed(seed, {.steps = step + kStepsBehindCrash, .crash_at = step});
     if (outcome.failure.empty()) continue;
     ++failed;
     ADD_FAILURE() << "seed " << seed << ", crash at step " << step << ": " << outcome.failure

@@ -47,18 +47,18 @@ std::string Traffic::message(std::string_view head, std::size_t filler, Meant me
 
 Traffic::Sent Traffic::syslog() {
   constexpr std::array kApps{"sshd", "cron", "postgres", "kernel", "haproxy"};
-  constexpr std::array kFacilities{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr",
-                                   "news", "uucp", "cron", "authpriv", "ftp", "ntp", "audit",
-                                   "alert", "clock", "local0", "local1", "local2", "local3",
-                                   "local4", "local5", "local6", "local7"};
-  constexpr std::array kSeverities{"emerg", "alert", "crit", "err",
+  constexpr std::array kFacilities{"kern",   "user",   "mail",   "daemon", "auth",     "syslog",
+                                   "lpr",    "news",   "uucp",   "cron",   "authpriv", "ftp",
+                                   "ntp",    "audit",  "alert",  "clock",  "local0",   "local1",
+                                   "local2", "local3", "local4", "local5", "local6",   "local7"};
+  constexpr std::array kSeverities{"emerg",   "alert",  "crit", "err",
                                    "warning", "notice", "info", "debug"};
   const std::uint64_t facility = rng_.below(kFacilities.size());
   const std::uint64_t severity = rng_.below(kSeverities.size());
   const std::uint64_t host = rng_.below(40);
   const std::string_view app = kApps[rng_.below(kApps.size())];
-  const std::string head = fmt::format("<{}>1 2023-11-14T22:13:20Z db{} {} - - - ",
-                                       facility * 8 + severity, host, app);
+  const std::string head =
+      fmt::format("<{}>1 2023-11-14T22:13:20Z db{} {} - - - ", facility * 8 + severity, host, app);
   const StreamMask errors = std::string_view(kSeverities[severity]) == "err" ? bit(kErrors) : 0;
   const std::uint64_t number = oracle_.next_number();
   const std::string text =
@@ -86,8 +86,7 @@ Traffic::Sent Traffic::lines(std::uint16_t port) {
   const std::size_t bytes_max = rng_.chance(100'000) ? 8000 : 1300;
   do {
     if (port == kLinePort) sent.numbers.push_back(oracle_.next_number());
-    text += message("", rng_.below(400),
-                    {.subject = line_subject(source), .streams = bit(kLines)});
+    text += message("", rng_.below(400), {.subject = line_subject(source), .streams = bit(kLines)});
     text += rng_.chance(500'000) ? "\n" : "\r\n";
   } while (text.size() + 450 < bytes_max && rng_.chance(900'000));
   sent.frame = frame_of(test::udp({.destination_port = port}, text), source);
