@@ -1,0 +1,87 @@
+"""Block devices with a storage daemon behind them, which logs, fails or delays what is written."""
+
+import struct
+import subprocess
+
+from tests.lib.harness import run, wait_until
+
+SECTOR = 512
+LOG_MAGIC = 0x6A736677736872
+FLUSH, FUA, DISCARD = 1, 2, 4
+
+
+class Drive:
+    """A loop device over a file that a storage daemon exports. `layers` are the daemon's block
+    nodes from the file `disk` up to the node `top`; {log} stands for a file of its own. The image is
+    kept: another drive of the same name goes on with it."""
+
+    def __init__(self, host, megabytes, layers, name="drive"):
+        self.image = host.folder / f"{name}.image"
+        self.log = host.folder / f"{name}.log"
+        self.log.write_bytes(b"")
+        with open(self.image, "ab") as file:
+            file.truncate(megabytes << 20)
+        self.export = host.folder / f"{name}.export"
+        self.export.write_bytes(b"")
+        words = [word.format(log=self.log) for word in layers]
+        self.daemon = host.start(
+            "qemu-storage-daemon",
+            "--blockdev", f"driver=file,node-name=disk,filename={self.image},cache.direct=on",
+            *words,
+            "--export", f"type=fuse,id=e,node-name=top,mountpoint={self.export},writable=on",
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        wait_until(lambda: self.export.stat().st_size > 0, "the exported drive",
+                   process=self.daemon)
+        # Not --direct-io: over FUSE the kernel then puts merged writes in each other's place
+        # (fio finds so).
+        self.device = run("losetup", "--find", "--show", self.export).stdout.strip()
+        host.undo.callback(self.close)
+        self.closed = False
+
+    def close(self):
+        if self.closed:
+            return
+        self.closed = True
+        run("losetup", "--detach", self.device, check=False)
+        self.daemon.terminate()
+        self.daemon.wait()
+
+
+def loop_device(host, path, *options):
+    device = run("losetup", "--find", "--show", *options, path).stdout.strip()
+    host.undo.callback(run, "losetup", "--detach", device, check=False)
+    return device
+
+
+class WriteLog:
+    """What reached the drive, in order, as the driver blklogwrites keeps it (the format of
+    dm-log-writes)."""
+
+    def __init__(self, path):
+        data = path.read_bytes()
+        magic, _, _, self.sector_bytes = struct.unpack_from("<QQQI", data)
+        if magic != LOG_MAGIC:
+            raise AssertionError(f"{path} is no log of writes")
+        self.entries = []  # flags, byte offset, contents
+        at = self.sector_bytes
+        while at + 32 <= len(data):
+            sector, count, flags, _ = struct.unpack_from("<QQQQ", data, at)
+            at += self.sector_bytes
+            length = 0 if flags & DISCARD else count * self.sector_bytes
+            if (sector, count, flags) == (0, 0, 0) or at + length > len(data):
+                break  # it ends here
+            self.entries.append((flags, sector * self.sector_bytes, data[at:at + length]))
+            at += length
+
+    def last_flush(self):
+        """How many entries there are up to the last one that made those before it stable."""
+        return max((i + 1 for i, (flags, _, _) in enumerate(self.entries) if flags & FLUSH),
+                   default=0)
+
+    def write_image(self, path, megabytes, entries):
+        """The drive with only these entries on it."""
+        with open(path, "wb") as file:
+            file.truncate(megabytes << 20)
+            for _, offset, contents in entries:
+                file.seek(offset)
+                file.write(contents)
