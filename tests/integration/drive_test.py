@@ -14,6 +14,7 @@ MEGABYTES = 48
 LOGGED = ("--blockdev", "driver=file,node-name=log,filename={log}",
           "--blockdev", "driver=blklogwrites,node-name=top,file=disk,log=log")
 SOUND = ("--blockdev", "driver=raw,node-name=top,file=disk")
+FLUSHES_BEFORE = 50
 ROUNDS = 3
 SEED = int(os.environ.get("PENSTOCK_CRASH_SEED", random.SystemRandom().randrange(1 << 32)))
 
@@ -36,7 +37,8 @@ class PowerCut(DriveTest):
         drive = self.drive(LOGGED, name)
         node = Node(self.host, config(drive.device, volume=f'durability = "{durability}"'), name)
         node.start()
-        sender = blast(self.host, node, "--size", 1000, "--rate", 4000, "--seconds", 120, wait=False)
+        sender = blast(self.host, node, "--size", 1000, "--rate", 4000, "--seconds", 120,
+                       wait=False)
         wanted = moments.randrange(500, 4000)
         wait_until(lambda: node.total("stored") >= wanted, "stored", process=node.process)
         node.kill()
@@ -73,33 +75,51 @@ class PowerCut(DriveTest):
 
 
 class Failing(DriveTest):
-    """A write fails: its segment is given up, nothing that was taken is lost, and the node
+    """A write or flush fails: its segment is given up, nothing that was taken is lost, and the node
     goes on in a fresh one without being told."""
+
+    def fail_once(self, rules, durability):
+        volume = f'durability = "{durability}"'
+        # Its slots are made on a drive that works.
+        drive = self.drive(SOUND)
+        node = Node(self.host, config(drive.device, volume=volume)).start()
+        self.assertEqual(node.drain(), 0)
+        drive.close()
+        rules = {"inject-error.0.errno": 5, "inject-error.0.once": "on", **rules}
+        # A node above it: what that one does are the events.
+        drive = self.drive(("--blockdev", "driver=blkdebug,node-name=debug,image=disk,"
+                            + ",".join(f"{key}={value}" for key, value in rules.items()),
+                            "--blockdev", "driver=raw,node-name=top,file=debug"))
+        node = Node(self.host, config(drive.device, volume=volume)).start()
+        blast(self.host, node, "--size", 1000, "--count", 12000, "--rate", 8000)
+        wait_until(lambda: node.total("in_flight") == 0, "all stored", process=node.process)
+        gauges = self.gauges(node)
+        self.assertEqual((gauges["segments_poisoned"], gauges["last_errno"]), (1, 5))
+        self.assertEqual(node.drain(), 0)
+        total = self.expect_balanced(node)["total"]
+        self.assertEqual(total["stored"], total["offered"])
+        numbers = numbers_of(node.payloads())
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertEqual(len(numbers), total["stored"]["messages"])
+        self.assertTrue(node.json("verify")["clean"])
+        return gauges
 
     def test_a_write(self):
         # In the first slot, which begins behind the head.
         sector = ((4 << 20) + 512 * 1024) // 512
-        # Its slots are made on a drive that works.
-        drive = self.drive(SOUND)
-        node = Node(self.host, config(drive.device)).start()
-        self.assertEqual(node.drain(), 0)
-        drive.close()
-        drive = self.drive(("--blockdev", "driver=blkdebug,node-name=top,image=disk,"
-                            "inject-error.0.event=pwritev,inject-error.0.iotype=write,"
-                            "inject-error.0.errno=5,inject-error.0.once=on,"
-                            f"inject-error.0.sector={sector}"))
-        node = Node(self.host, config(drive.device)).start()
-        sent = blast(self.host, node, "--size", 1000, "--count", 12000, "--rate", 8000,
-                     "--linger", 1)
-        node.wait_stored(sent["messages"])
-        gauges = self.gauges(node)
-        self.assertEqual((gauges["segments_poisoned"], gauges["write_errors"]), (1, 1))
-        self.assertEqual(gauges["last_errno"], 5)
-        self.assertEqual(node.drain(), 0)
-        ledger = self.expect_balanced(node)
-        self.assertEqual(ledger["total"]["dropped"]["messages"], 0)
-        self.assertEqual(numbers_of(node.payloads()), list(range(sent["messages"])))
-        self.assertTrue(node.json("verify")["clean"])
+        gauges = self.fail_once({"inject-error.0.event": "pwritev",
+                                 "inject-error.0.iotype": "write",
+                                 "inject-error.0.sector": sector}, "sync")
+        self.assertEqual(gauges["write_errors"], 1)
+
+    def test_a_flush(self):
+        # Not one of the first, which are the keeper's.
+        rules = {"inject-error.0.event": "flush_to_disk", "inject-error.0.iotype": "flush",
+                 "inject-error.0.state": FLUSHES_BEFORE + 1}
+        for i in range(FLUSHES_BEFORE):
+            rules |= {f"set-state.{i}.event": "flush_to_disk", f"set-state.{i}.state": i + 1,
+                      f"set-state.{i}.new_state": i + 2}
+        self.assertEqual(self.fail_once(rules, "flush")["flush_errors"], 1)
 
 
 class Slow(DriveTest):
@@ -110,7 +130,8 @@ class Slow(DriveTest):
         node = Node(self.host, config(drive.device, memory="4MiB",
                                       volume='retention.max_bytes = "16MiB"')).start()
         bound = node.json("config", "check")["memory_bound"]
-        sender = blast(self.host, node, "--size", 1000, "--rate", 60000, "--seconds", 120, wait=False)
+        sender = blast(self.host, node, "--size", 1000, "--rate", 60000, "--seconds", 120,
+                       wait=False)
 
         def segments():
             self.assertLessEqual(resident_bytes(node.process.pid), bound * 1.05)

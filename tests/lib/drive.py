@@ -12,8 +12,8 @@ FLUSH, FUA, DISCARD = 1, 2, 4
 
 class Drive:
     """A loop device over a file that a storage daemon exports. `layers` are the daemon's block
-    nodes from the file `disk` up to the node `top`; {log} stands for a file of its own. The image is
-    kept: another drive of the same name goes on with it."""
+    nodes from the file `disk` up to the node `top`; {log} stands for a file of its own. The image
+    is kept: another drive of the same name goes on with it."""
 
     def __init__(self, host, megabytes, layers, name="drive"):
         self.image = host.folder / f"{name}.image"
