@@ -1,13 +1,15 @@
 """What a shard stands on: its core, the memory and arguments of DPDK, more than it can take, and an
 end before it has begun."""
 
+import json
 import os
 import pathlib
 import signal
 import unittest
 
+from tests.integration import lifecycle_test
 from tests.integration.volume_test import VolumeTest, blast, config, numbers_of
-from tests.lib.harness import Node, wait_until
+from tests.lib.harness import Node, run, wait_until
 
 CORES = sorted(os.sched_getaffinity(0))
 
@@ -93,7 +95,7 @@ def free_hugepages():
 class Overload(VolumeTest):
     def test_of_a_flooded_port_the_books_and_the_sender_agree(self):
         node = Node(self.host, config(memory="4MiB")).start()
-        sent = blast(self.host, node, "--size", 64, "--seconds", 3, "--linger", 2)
+        sent = blast(self.host, node, "--size", 64, "--seconds", 1, "--linger", 2)
 
         def port():
             port = node.ledger()["ports"][0]
@@ -111,6 +113,37 @@ class Overload(VolumeTest):
         numbers = numbers_of(node.payloads())
         self.assertEqual(numbers, sorted(set(numbers)))
         self.assertEqual(len(numbers), ledger["total"]["stored"]["messages"])
+
+
+class Count(VolumeTest):
+    """A volume outlives the number of shards that write it: the logs of those that are no more
+    stay, and are gone on with when they are back."""
+
+    MESSAGES = 2000
+
+    def test_another_number_of_shards_after_each_end(self):
+        sent = set()
+        for life, (shards, killed) in enumerate(((2, True), (1, False), (2, False), (1, True))):
+            node = Node(self.host, lifecycle_test.config(shards)).start()
+            for port in range(shards):
+                size = 100 + 10 * life + port  # tells the senders apart
+                command = lifecycle_test.blast_command(
+                    node, "--size", size, "--count", self.MESSAGES, "--rate", 10000, "--linger", 1,
+                    port=port)
+                self.assertEqual(json.loads(run(*command).stdout)["messages"], self.MESSAGES)
+                sent.add(size)
+            node.wait_stored(self.MESSAGES * shards)
+            if killed:
+                node.kill()
+            else:
+                self.assertEqual(node.drain(), 0)
+            self.expect_balanced(node)
+            self.assertTrue(node.json("verify")["clean"])
+            payloads = node.payloads()
+            self.assertEqual({len(payload) for payload in payloads}, sent)
+            for size in sent:
+                numbers = numbers_of(payload for payload in payloads if len(payload) == size)
+                self.assertEqual(numbers, list(range(self.MESSAGES)))
 
 
 class Start(VolumeTest):
