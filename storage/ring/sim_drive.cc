@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "storage/format/format.h"
 
 namespace penstock {
 namespace {
@@ -184,6 +185,9 @@ Result<> SimDrive::write(int file, std::uint64_t offset, std::span<const std::by
   if (found == files_.end()) return fail(Errc::kNotFound, fmt::format("file {}", file));
   const auto fault = next_fault(false);
   write_sectors(found->second, offset, from, fault ? draw_landing() : Landing::kAll, true);
+  for (std::uint64_t at = 0; at < from.size(); at += kPageBytes) {
+    found->second.damaged.erase((offset + at) / kPageBytes);
+  }
   trace(crc32c(from));
   boundary();
   if (fault) return fail(Errc::kIoError, fmt::format("write file {} at {}", file, offset));
@@ -268,10 +272,9 @@ std::int32_t SimDrive::complete_write(Flight& flight) {
   CHECK(std::ranges::equal(write.bytes, flight.copy));
   trace(crc32c(flight.copy));
   File& file = files_.at(write.file);
-  const Dirty dirty{completions_, write.offset, write.bytes.size()};
   if (flight.fault && flight.fault != SimFault::kShortWrite) {
     write_sectors(file, write.offset, write.bytes, draw_landing(), false);
-    file.dirty.push_back(dirty);
+    file.dirty.push_back({completions_, write.offset, write.bytes.size()});
     return -errno_of(*flight.fault);
   }
   if (flight.fault) {
@@ -281,9 +284,35 @@ std::int32_t SimDrive::complete_write(Flight& flight) {
     file.dirty.push_back({completions_, write.offset, part.size()});
     return static_cast<std::int32_t>(part.size());
   }
-  write_sectors(file, write.offset, write.bytes, Landing::kAll, write.durable);
-  if (!write.durable) file.dirty.push_back(dirty);
+  const std::uint64_t place = landing_place(file, write);
+  write_sectors(file, place, write.bytes, Landing::kAll, write.durable);
+  if (!write.durable) file.dirty.push_back({completions_, place, write.bytes.size()});
   return static_cast<std::int32_t>(write.bytes.size());
+}
+
+// Where a write lands: in its place, most often.
+std::uint64_t SimDrive::landing_place(File& file, const Operation& write) {
+  const std::uint64_t pages = write.bytes.size() / kPageBytes;
+  const std::uint64_t wanted = write.offset / kPageBytes;
+  if (!rng_.chance(options_.rates.misdirected)) {
+    for (std::uint64_t i = 0; i < pages; ++i) file.damaged.erase(wanted + i);
+    return write.offset;
+  }
+  ++counters_.faults;
+  const std::uint64_t place = rng_.below(file.stable.size() / kPageBytes - pages + 1);
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    file.damaged.insert(wanted + i);
+    file.damaged.insert(place + i);
+  }
+  trace(place);
+  return place * kPageBytes;
+}
+
+bool SimDrive::is_damaged(int file, std::uint64_t offset, std::uint64_t bytes) const {
+  const auto found = files_.find(file);
+  if (found == files_.end()) return false;
+  const auto first = found->second.damaged.lower_bound(offset / kPageBytes);
+  return first != found->second.damaged.end() && *first * kPageBytes < offset + bytes;
 }
 
 std::int32_t SimDrive::complete_flush(Flight& flight) {

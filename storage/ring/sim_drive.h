@@ -2,16 +2,16 @@
 // seed.
 //
 // - A write that is not durable completes into the cache. A flush makes stable what had completed
-// when the
-//   flush was queued; a durable write is stable when it completes.
+//   when the flush was queued; a durable write is stable when it completes.
 // - An operation completes after a random delay, so in any order. Its buffer must not change
-// meanwhile.
+//   meanwhile.
 // - A failed write may have reached any of its sectors. A failed flush has made any part of the
-// dirty data
-//   stable and lost the rest: the next flush succeeds and brings nothing back.
+//   dirty data stable and lost the rest: the next flush succeeds and brings nothing back.
+// - A misdirected write says that it is done, and has landed elsewhere in its file: what was there
+//   is damaged, and what it was to replace still stands.
 // - At a power cut every write that is not stable, in flight or in the cache, has reached all, some
-// or none
-//   of its sectors. When a process is killed only what is in flight is undecided; the cache stays.
+//   or none of its sectors. When a process is killed only what is in flight is undecided; the cache
+//   stays.
 //
 // The same seed and the same calls give the same bytes and the same trace().
 #pragma once
@@ -19,6 +19,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct SimFaultRates {
   std::uint32_t slow = 0;            // operations that take up to slow_ns_max
   std::uint32_t partial_submit = 0;  // submissions of which the kernel takes only a part
   std::uint32_t read_error = 0;      // of blocking reads
+  std::uint32_t misdirected = 0;     // of a ring's writes
 };
 
 struct SimDriveOptions {
@@ -117,6 +119,9 @@ class SimDrive {
   [[nodiscard]] SimDrive fork(std::uint64_t seed) const;
   // Called at each boundary: when an operation was started, and when one has had its effect.
   void watch(std::function<void()> watcher) { watcher_ = std::move(watcher); }
+  // Whether any of these bytes may not be what was written last: a misdirected write hit or missed
+  // them.
+  [[nodiscard]] bool is_damaged(int file, std::uint64_t offset, std::uint64_t bytes) const;
   // A file's stable bytes, to be damaged.
   [[nodiscard]] std::span<std::byte> stable_bytes(int file) { return files_.at(file).stable; }
 
@@ -134,6 +139,7 @@ class SimDrive {
     std::vector<std::byte> stable;
     std::vector<std::byte> cached;  // what a reader sees; empty: the same as stable
     std::vector<Dirty> dirty;
+    std::set<std::uint64_t> damaged;  // pages
   };
   struct Flight {
     Operation operation;
@@ -157,6 +163,7 @@ class SimDrive {
   void settle(File& file, const Dirty& dirty, Landing landing);
   std::int32_t complete(Flight& flight);
   std::int32_t complete_write(Flight& flight);
+  [[nodiscard]] std::uint64_t landing_place(File& file, const Operation& write);
   std::int32_t complete_flush(Flight& flight);
   void trace(std::uint64_t value);
 

@@ -6,17 +6,26 @@
 
 namespace penstock::sim {
 
-std::string Journal::add(const Entry& entry) {
+std::string Journal::add(const Entry& entry, bool may_leap) {
   for (std::size_t stream = 0; stream < kStreamCount; ++stream) {
     if (entry.offsets[stream] == kNoOffset) continue;
-    if (entry.offsets[stream] != next_offset(stream)) {
+    const std::uint64_t next = next_offset(stream);
+    if (entry.offsets[stream] < next || (entry.offsets[stream] > next && !may_leap)) {
       return fmt::format("block {}: offset {} of stream {} comes where {} should", entry.block,
-                         entry.offsets[stream], stream, next_offset(stream));
+                         entry.offsets[stream], stream, next);
     }
     streams_[stream].push_back(entries_.size());
   }
   entries_.push_back(entry);
   return "";
+}
+
+void Journal::cut(std::uint64_t block) {
+  const std::size_t end = count_before(std::nullopt, block);
+  entries_.resize(end, Entry{});
+  for (auto& stream : streams_) {
+    while (!stream.empty() && stream.back() >= end) stream.pop_back();
+  }
 }
 
 std::size_t Journal::size(View view) const {

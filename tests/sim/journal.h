@@ -27,8 +27,10 @@ class Journal {
  public:
   using View = std::optional<std::size_t>;
 
-  // Returns what is wrong with it; empty: nothing.
-  [[nodiscard]] std::string add(const Entry& entry);
+  // Returns what is wrong with it; empty: nothing. Offsets may leap, once some were lost.
+  [[nodiscard]] std::string add(const Entry& entry, bool may_leap);
+  // Blocks from this one on are gone, and their places taken by others.
+  void cut(std::uint64_t block);
   // Blocks before this one may be gone: retention took them.
   void retire_before(std::uint64_t block) { retired_before_ = std::max(retired_before_, block); }
   [[nodiscard]] bool is_retired(std::uint64_t block) const { return block < retired_before_; }

@@ -33,15 +33,6 @@ constexpr std::size_t kStreamAt = kDoorAt + kDoors.size();
 
 }  // namespace
 
-// Long names, so that the catalogue is larger than a sector.
-std::vector<StreamSpec> usual_streams() {
-  return {
-      {"logs." + std::string(200,   'l'), "syslog.>"      },
-      {"errors." + std::string(200, 'e'), "syslog.*.err.>"},
-      {"lines." + std::string(200,  'n'), "lines.>"       }
-  };
-}
-
 Node::Node(const NodeGround& ground, const NodeOptions& options, std::unique_ptr<IoRing> ring)
     : ground_(ground),
       options_(options),
@@ -105,7 +96,8 @@ Result<> Node::start_log() {
     doors.push_back(&account<MessageAccount>(kDoorAt + i));
   }
   intake_ = std::make_unique<Intake>(account<MessageAccount>(shard_at()), std::move(doors));
-  observer_ = std::make_unique<Observer>(options_.observed ? &ground_.oracle : nullptr, *intake_);
+  observer_ =
+      std::make_unique<Observer>(options_.observed ? &ground_.oracle : nullptr, *this, *intake_);
   log_ = std::make_unique<LogWriter>(LogOptions{.volume = kVolume,
                                                 .log = LogNumber(0),
                                                 .segment_bytes = options_.segment_bytes,

@@ -11,12 +11,6 @@
 
 namespace penstock::sim {
 
-struct StreamSpec {
-  std::string name;
-  std::string filter;
-};
-[[nodiscard]] std::vector<StreamSpec> usual_streams();
-
 struct NodeOptions {
   std::vector<StreamSpec> streams = usual_streams();
   std::uint64_t segment_bytes = 1 * kMiB;
@@ -78,14 +72,16 @@ class Node {
   // Hands on to the intake what the oracle has seen.
   class Observer final : public LogObserver {
    public:
-    Observer(Oracle* oracle, Intake& intake) : oracle_(oracle), intake_(intake) {}
+    Observer(Oracle* oracle, const Node& node, Intake& intake)
+        : oracle_(oracle), node_(node), intake_(intake) {}
     void on_durable(const Block& block) override {
-      if (oracle_ != nullptr) oracle_->reported(block);
+      if (oracle_ != nullptr) oracle_->reported(block, node_.log_->watermarks().slot);
       intake_.on_durable(block);
     }
 
    private:
     Oracle* oracle_;
+    const Node& node_;
     Intake& intake_;
   };
 

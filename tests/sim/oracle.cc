@@ -136,78 +136,139 @@ void Oracle::must_have_arrived(const std::vector<Entry>& entries) {
   }
 }
 
-void Oracle::keep(const BlockHeader& header, const std::vector<Entry>& entries) {
+void Oracle::keep(const BlockHeader& header, SlotIndex slot, const std::vector<Entry>& entries) {
   must_have_arrived(entries);
-  blocks_[header.sequence] = {header.crc, journal_.entries().size(), entries.size()};
+  if (header.sequence < next_block_ || (header.sequence > next_block_ && !expects_damage())) {
+    return fail(fmt::format("block {} comes where {} should", header.sequence, next_block_));
+  }
+  next_block_ = header.sequence + 1;
+  blocks_[header.sequence] = {.crc = header.crc,
+                              .first = journal_.entries().size(),
+                              .messages = entries.size(),
+                              .durable = header.durable_sequence,
+                              .slot = slot,
+                              .position = header.position,
+                              .bytes = header.length};
   for (const Entry& entry : entries) {
-    if (std::string wrong = journal_.add(entry); !wrong.empty()) fail(std::move(wrong));
+    if (std::string wrong = journal_.add(entry, expects_damage()); !wrong.empty()) {
+      fail(std::move(wrong));
+    }
   }
 }
 
-void Oracle::reported(const Block& block) {
+void Oracle::reported(const Block& block, SlotIndex slot) {
   const BlockHeader& header = block.header;
   const auto entries = entries_in(block.bytes.first(header.length));
   reported_messages_ += entries.size();
   trace(header.crc ^ header.sequence);
-  if (!blocks_.empty() && blocks_.rbegin()->first + 1 != header.sequence) {
-    return fail(fmt::format("block {} was reported after block {}", header.sequence,
-                            blocks_.rbegin()->first));
-  }
-  keep(header, entries);
+  keep(header, slot, entries);
 }
 
 // ---- What is found ------------------------------------------------------------------------------
 
+bool Oracle::is_damaged(std::uint64_t block) const {
+  const auto known = blocks_.find(block);
+  if (lying_drive_ == nullptr || known == blocks_.end()) return false;
+  const Stored& stored = known->second;
+  if (stored.lost) return true;
+  const int file = static_cast<int>(stored.slot.value) + 1;
+  return lying_drive_->is_damaged(file, 0, kPageBytes) ||
+         lying_drive_->is_damaged(file, std::uint64_t{stored.position} * kPageBytes, stored.bytes);
+}
+
+// Where the log ends for who cannot know better: at the first damaged block that no whole one says
+// to have been durable.
+std::uint64_t Oracle::unproven_from() const {
+  std::uint64_t proven = 0;
+  for (const auto& [sequence, stored] : blocks_) {
+    if (!is_damaged(sequence)) proven = std::max(proven, stored.durable);
+  }
+  for (auto it = blocks_.lower_bound(proven); it != blocks_.end(); ++it) {
+    if (is_damaged(it->first)) return it->first;
+  }
+  return kNoNumber;
+}
+
 void Oracle::check_findings(const RecoveredVolume& recovered) {
   for (const Finding& finding : recovered.findings) {
-    // What a crash may leave. The rest would be damage, and the drive damages nothing that is
+    // What a crash may leave. The rest would be damage, and an honest drive damages nothing that is
     // stable.
-    if (finding.kind == Finding::Kind::kTornTail) continue;
+    if (finding.kind == Finding::Kind::kTornTail || expects_damage()) continue;
     fail(fmt::format("recovery finds {}: {}", to_string(finding.kind), finding.what));
   }
 }
 
-void Oracle::check_block_found(const BlockHeader& header, std::span<const std::byte> block) {
+void Oracle::check_block_found(const BlockHeader& header, SlotIndex slot,
+                               std::span<const std::byte> block) {
   const auto entries = entries_in(block);
   verified_ += entries.size();
   const auto known = blocks_.find(header.sequence);
   if (known != blocks_.end()) {
-    const auto& [crc, first, messages] = known->second;
-    const auto expected = std::span(journal_.entries()).subspan(first, messages);
-    if (crc != header.crc || !std::ranges::equal(expected, entries)) {
+    const Stored& stored = known->second;
+    const auto expected = std::span(journal_.entries()).subspan(stored.first, stored.messages);
+    if (stored.crc != header.crc || !std::ranges::equal(expected, entries)) {
       fail(fmt::format("block {} is not the one that was reported durable", header.sequence));
     }
     return;
   }
   // Written when the crash came and never reported: it may be there, and then stays.
-  if (!blocks_.empty() && blocks_.rbegin()->first + 1 != header.sequence) {
-    return fail(fmt::format("block {} comes from nowhere", header.sequence));
-  }
-  keep(header, entries);
+  keep(header, slot, entries);
 }
 
 // Blocks of [begin, end) were not found.
 void Oracle::check_missing(std::uint64_t begin, std::uint64_t end) {
+  const std::uint64_t unproven = expects_damage() ? unproven_from() : kNoNumber;
   for (auto it = blocks_.lower_bound(begin); it != blocks_.end() && it->first < end; ++it) {
     if (journal_.is_retired(it->first)) continue;
+    if (is_damaged(it->first) || it->first >= unproven) {
+      it->second.lost = true;  // for good, also when its slot is used again
+      continue;
+    }
     return fail(fmt::format("block {} was reported durable and is not there (of {} to {})",
                             it->first, blocks_.begin()->first, blocks_.rbegin()->first));
   }
 }
 
 void Oracle::check_log_start(const LogStart& start) {
-  if (!blocks_.empty() && start.next_sequence.value != blocks_.rbegin()->first + 1) {
-    fail(fmt::format("the log goes on with block {} after block {}", start.next_sequence,
-                     blocks_.rbegin()->first));
+  const std::uint64_t next = start.next_sequence.value;
+  if (expects_damage()) {
+    // What ended there is cut off; what was behind it and could still be read is not given again.
+    check_missing(next, kNoNumber);
+    blocks_.erase(blocks_.lower_bound(next), blocks_.end());
+    journal_.cut(next);
+  } else if (!blocks_.empty() && next != next_block_) {
+    fail(fmt::format("the log goes on with block {} and not {}", next, next_block_));
   }
+  next_block_ = next;
   for (std::size_t i = 0; i < kStreamCount; ++i) {
     const auto known =
         std::ranges::find(start.partitions, kStreamIds[i], &LogStart::Partition::stream);
-    const std::uint64_t next = known == start.partitions.end() ? 0 : known->next_offset.value;
-    if (next != journal_.next_offset(i)) {
-      fail(fmt::format("stream {} goes on with offset {} and not {}", i, next,
-                       journal_.next_offset(i)));
-    }
+    const std::uint64_t offset = known == start.partitions.end() ? 0 : known->next_offset.value;
+    const std::uint64_t expected = journal_.next_offset(i);
+    if (offset == expected || (offset > expected && expects_damage())) continue;
+    fail(fmt::format("stream {} goes on with offset {} and not {}", i, offset, expected));
+  }
+}
+
+void Oracle::check_segment(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end) {
+  SegmentScan scan(device, segment);
+  std::uint64_t at = std::max(accounted_, segment.base_sequence);
+  while (at < end && !failed()) {
+    auto found = scan.here();
+    if (!found) return;
+    const bool here = *found && (*found)->header.sequence == at;
+    // Behind a damaged block the next whole one counts.
+    if (!here && expects_damage()) found = scan.search(scan.position() + 1);
+    if (!found || !*found) return;
+    const BlockHeader& header = (*found)->header;
+    if (!here && !expects_damage()) return;
+    scan.go_to((*found)->position);
+    scan.step_over(**found);
+    if (header.sequence < at || header.sequence >= end) continue;
+    at = header.sequence;
+    check_missing(accounted_, at);
+    check_block_found(header, SlotIndex(segment.slot), (*found)->bytes);
+    accounted_ = ++at;
   }
 }
 
@@ -215,22 +276,13 @@ void Oracle::check(Volume& volume, const RecoveredVolume& recovered) {
   check_findings(recovered);
   const auto log = recovered.logs.find(LogNumber(0));
   const std::size_t segments = log == recovered.logs.end() ? 0 : log->second.segments.size();
-  std::uint64_t next = 0;  // blocks before it are accounted for
-  for (std::size_t i = 0; i < segments && !failed(); ++i) {
-    const SegmentHeader& segment = log->second.segments[i].header;
+  accounted_ = 0;
+  for (std::size_t i = 0; i < segments; ++i) {
     const std::uint64_t end = i + 1 < segments ? log->second.segments[i + 1].header.base_sequence
                                                : log->second.start.next_sequence.value;
-    SegmentScan scan(volume.device(), segment);
-    for (std::uint64_t at = std::max(next, segment.base_sequence); at < end; ++at) {
-      const auto found = scan.here();
-      if (!found || !*found || (*found)->header.sequence != at) break;
-      check_missing(next, at);
-      check_block_found((*found)->header, (*found)->bytes);
-      next = at + 1;
-      scan.step_over(**found);
-    }
+    check_segment(volume.device(), log->second.segments[i].header, end);
   }
-  check_missing(next, kNoNumber);
+  check_missing(accounted_, kNoNumber);
   if (log != recovered.logs.end()) check_log_start(log->second.start);
   // What was still on its way is gone: it cannot turn up later.
   next_arrival_ = arrivals_.size();

@@ -8,6 +8,7 @@
 
 #include "storage/log/log_writer.h"
 #include "storage/recover/recovery.h"
+#include "storage/ring/sim_drive.h"
 #include "tests/sim/journal.h"
 
 namespace penstock::sim {
@@ -36,8 +37,12 @@ class Oracle {
   void received(std::size_t packets, UnixNanos now);
   void lost_the_rest();
 
-  // The log reported the block durable.
-  void reported(const Block& block);
+  // The drive may damage what it has: what it damaged need not be there, if somebody says so.
+  void expect_damage(const SimDrive& drive) { lying_drive_ = &drive; }
+  [[nodiscard]] bool expects_damage() const { return lying_drive_ != nullptr; }
+
+  // The log reported the block durable; it is in this slot.
+  void reported(const Block& block, SlotIndex slot);
   // Retention may have deleted the blocks before this one.
   void retired_before(std::uint64_t block) { journal_.retire_before(block); }
   // Compares what a fresh process reads from the volume with what has to be there; what is found
@@ -46,6 +51,8 @@ class Oracle {
   // Whether it is the message of that number as its sender meant it; fails if not.
   [[nodiscard]] bool check_message(std::uint64_t number, const MessageView& message);
   [[nodiscard]] const Journal& journal() const { return journal_; }
+  // Whether the drive has damaged the block, or what says where it is.
+  [[nodiscard]] bool is_damaged(std::uint64_t block) const;
 
   void fail(std::string what);
   [[nodiscard]] const std::string& failure() const { return failure_; }
@@ -71,16 +78,24 @@ class Oracle {
     std::uint32_t crc = 0;
     std::size_t first = 0;  // place of its first message in the journal
     std::size_t messages = 0;
+    std::uint64_t durable = 0;  // it says that blocks before this one were durable
+    SlotIndex slot{0};
+    std::uint32_t position = 0;  // pages
+    std::uint32_t bytes = 0;
+    bool lost = false;  // by damage
   };
 
   [[nodiscard]] std::vector<Entry> entries_in(std::span<const std::byte> block);
   [[nodiscard]] Entry entry_of(const BlockHeader& header, const RunReader& run);
   [[nodiscard]] std::uint64_t number_of(const MessageView& message);
   void must_have_arrived(const std::vector<Entry>& entries);
-  void keep(const BlockHeader& header, const std::vector<Entry>& entries);
+  void keep(const BlockHeader& header, SlotIndex slot, const std::vector<Entry>& entries);
   void check_findings(const RecoveredVolume& recovered);
-  void check_block_found(const BlockHeader& header, std::span<const std::byte> block);
+  void check_segment(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end);
+  void check_block_found(const BlockHeader& header, SlotIndex slot,
+                         std::span<const std::byte> block);
   void check_missing(std::uint64_t begin, std::uint64_t end);
+  [[nodiscard]] std::uint64_t unproven_from() const;
   void check_log_start(const LogStart& start);
 
   std::vector<Sent> sent_;  // by message number
@@ -93,6 +108,9 @@ class Oracle {
   std::uint64_t packets_received_ = 0;
   Journal journal_;
   std::map<std::uint64_t, Stored> blocks_;  // by sequence: what has to be there
+  std::uint64_t accounted_ = 0;             // blocks before it, while looking for them
+  std::uint64_t next_block_ = 0;            // the log's next one has to be this
+  const SimDrive* lying_drive_ = nullptr;
   std::uint64_t reported_messages_ = 0;
   std::uint64_t verified_ = 0;
   std::uint64_t trace_ = 0;

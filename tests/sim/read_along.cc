@@ -34,9 +34,12 @@ void ReadAlong::read_all(const LogWatermarks& watermarks) {
 void ReadAlong::open(const LogEnd& end) {
   reader_.reset();
   auto volume = Volume::open(make_sim_device(drive_, DeviceAccess::kReadOnly));
+  const bool may_fail = oracle_.expects_damage();  // to be tried again
+  if (!volume && may_fail) return;
   if (!volume) return oracle_.fail("a reader cannot open the volume: " + volume.error().what);
   volume_ = std::make_unique<Volume>(std::move(*volume));
   const auto recovered = recover_volume(*volume_);
+  if (!recovered && may_fail) return;
   if (!recovered) return oracle_.fail("a reader cannot recover: " + recovered.error().what);
   const auto log = recovered->logs.find(LogNumber(0));
   if (log == recovered->logs.end()) return;
@@ -53,6 +56,7 @@ void ReadAlong::open(const LogEnd& end) {
 }
 
 void ReadAlong::seek() {
+  if (oracle_.expects_damage()) return;  // to where, depends on what is damaged
   const Journal& journal = oracle_.journal();
   const std::size_t durable = journal.count_before(view_, end_.durable.value);
   Result<> done;
@@ -96,6 +100,7 @@ bool ReadAlong::seek_time() {
 void ReadAlong::read(std::size_t items) {
   for (; items > 0 && !oracle_.failed(); --items) {
     const auto item = reader_->next();
+    if (!item && oracle_.expects_damage()) return;  // to be tried again
     if (!item) return oracle_.fail("reading fails: " + item.error().what);
     if (std::holds_alternative<AtEnd>(*item)) return take_end();
     if (const auto* gap = std::get_if<Gap>(&*item)) {
@@ -155,10 +160,16 @@ void ReadAlong::take(const Record& record) {
   oracle_.trace(entry.number);
 }
 
+// A reader that was told of a gap.
+bool ReadAlong::may_be_missing(const Entry& entry) const {
+  return oracle_.journal().is_retired(entry.block) || oracle_.expects_damage();
+}
+
 bool ReadAlong::may_pass(std::size_t place) const {
   const Entry& entry = oracle_.journal().at(view_, place);
-  // Of what retention took nobody is told who asked for no offset, or who was told already.
-  if ((!begun_ || noted_) && oracle_.journal().is_retired(entry.block)) return true;
+  if (noted_ && may_be_missing(entry)) return true;
+  // Of what retention took nobody is told who asked for no offset.
+  if (!begun_ && oracle_.journal().is_retired(entry.block)) return true;
   if (view_ && entry.offsets[*view_] < from_offset_) return true;
   return !begun_ && from_ && entry.received < *from_;
 }
@@ -176,7 +187,7 @@ void ReadAlong::take(const Gap& gap) {
   const Journal& journal = oracle_.journal();
   ++gaps_;
   oracle_.trace(gap.next.value);
-  if (gap.kind != GapKind::kTrimmed) {
+  if (gap.kind != GapKind::kTrimmed && !oracle_.expects_damage()) {
     return oracle_.fail(fmt::format("a {} gap: {}", to_string(gap.kind), gap.what));
   }
   if (!view_ || gap.first == gap.next) {
@@ -189,7 +200,7 @@ void ReadAlong::take(const Gap& gap) {
     return oracle_.fail(fmt::format("a gap from offset {} on: {}", gap.first, gap.what));
   }
   for (std::size_t i = first; i < next; ++i) {
-    if (journal.is_retired(journal.at(view_, i).block)) continue;
+    if (may_be_missing(journal.at(view_, i))) continue;
     return oracle_.fail(fmt::format("a gap of what is there: {}", gap.what));
   }
   place_ = next;

@@ -38,6 +38,7 @@ class ReadAlong {
   [[nodiscard]] std::size_t find(const Record& record);
   // Passing over messages up to this place, without having been told of any gap.
   void pass(std::size_t place);
+  [[nodiscard]] bool may_be_missing(const Entry& entry) const;
   [[nodiscard]] bool may_pass(std::size_t place) const;
 
   Rng& rng_;

@@ -14,7 +14,8 @@ namespace penstock::sim {
 namespace {
 
 constexpr std::int64_t kMicrosecond = 1'000;
-constexpr unsigned kStartsMax = 20;  // in a row that fail
+constexpr unsigned kStartsMax = 20;            // in a row that fail
+constexpr std::uint32_t kReadErrors = 30'000;  // per million, for a reader
 constexpr unsigned kDrainSteps = 20'000;
 std::uint64_t seed_under_way = 0;
 
@@ -28,6 +29,7 @@ class Run {
         traffic_(rng_, oracle_, pool, queue_),
         ground_{clock_, rng_, queue_, oracle_, std::move(ledger_path)} {
     draw_node_options();
+    if (misdirects_) oracle_.expect_damage(drive_);
   }
 
   Outcome go() {
@@ -65,6 +67,8 @@ class Run {
       options.rates.flush_error = static_cast<std::uint32_t>(rng_.below(20'000));
       options.rates.no_space = static_cast<std::uint32_t>(rng_.below(100'000));
       options.rates.partial_submit = static_cast<std::uint32_t>(rng_.below(50'000));
+      misdirects_ = rng_.chance(200'000);
+      if (misdirects_) options.rates.misdirected = static_cast<std::uint32_t>(rng_.below(8'000));
     }
     return options;
   }
@@ -120,7 +124,11 @@ class Run {
     if (rng_.chance(900'000)) node_->step_shard();
     if (rng_.chance(200'000)) node_->step_keeper();
     if (rng_.chance(50'000)) {
+      // Of a drive that gives wrong bytes at times, too.
+      const bool unreadable = misdirects_ && rng_.chance(200'000);
+      if (unreadable) drive_.set_read_errors(kReadErrors);
       readers_[rng_.below(readers_.size())].step(node_->log().watermarks());
+      drive_.set_read_errors(0);
     }
     check_books_if_due();
   }
@@ -139,7 +147,7 @@ class Run {
     const bool cut = !drive_.has_power() || rng_.chance(700'000);
     if (cut) drive_.crash();
     for (ReadAlong& reader : readers_) {
-      if (cut || rng_.chance(300'000)) reader.leave();
+      if (cut || misdirects_ || rng_.chance(300'000)) reader.leave();
     }
     restart();
   }
@@ -192,6 +200,7 @@ class Run {
   }
 
   RunPlan plan_;
+  bool misdirects_ = false;
   SimClock clock_;
   Rng rng_;
   SimDrive drive_;

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "storage/format/format.h"
 
@@ -23,7 +23,7 @@ using StreamMask = std::uint8_t;
 
 struct StreamSpec {
   std::string name;
-  std::string_view filter;
+  std::string filter;
 };
 // Long names, so that the catalogue is larger than a sector.
 inline const std::array<StreamSpec, kStreamCount> kStreams{
@@ -31,6 +31,10 @@ inline const std::array<StreamSpec, kStreamCount> kStreams{
     StreamSpec{"errors." + std::string(200, 'e'), "syslog.*.err.>"},
     StreamSpec{"lines." + std::string(200,  'n'), "lines.>"       }
 };
+
+[[nodiscard]] inline std::vector<StreamSpec> usual_streams() {
+  return {kStreams.begin(), kStreams.end()};
+}
 
 inline const std::array<StreamId, kStreamCount> kStreamIds{
     stream_id(kStreams[0].name), stream_id(kStreams[1].name), stream_id(kStreams[2].name)};

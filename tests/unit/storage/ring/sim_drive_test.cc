@@ -64,6 +64,26 @@ class SimDriveTest : public testing::Test {
   IoFile file_;
 };
 
+TEST_F(SimDriveTest, AMisdirectedWriteSaysThatItIsDoneAndDamagesTwoPlaces) {
+  SimDriveOptions options;
+  options.rates.misdirected = 1'000'000;
+  restart(1, options);
+  EXPECT_FALSE(drive_->is_damaged(kFile, 0, kFileBytes));
+  EXPECT_EQ(write('a', true), static_cast<std::int32_t>(kBoth));
+  EXPECT_LT(count('a'), kBoth);
+  EXPECT_TRUE(drive_->is_damaged(kFile, 0, kBoth));
+  const auto bytes = drive_->stable_bytes(kFile);
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(bytes, std::byte{'a'})), kBoth);
+  for (std::uint64_t at = 0; at < kFileBytes; at += kPageBytes) {
+    if (bytes[at] != std::byte{'a'}) continue;
+    EXPECT_TRUE(drive_->is_damaged(kFile, at, kPageBytes));
+  }
+  drive_->heal();
+  EXPECT_EQ(write('b', true), static_cast<std::int32_t>(kBoth));
+  EXPECT_EQ(count('b'), kBoth);
+  EXPECT_FALSE(drive_->is_damaged(kFile, 0, kBoth)) << "it was written again";
+}
+
 TEST_F(SimDriveTest, ADurableWriteAndAFlushedOneSurviveAPowerCut) {
   for (std::uint64_t seed = 1; seed < 50; ++seed) {
     restart(seed);
