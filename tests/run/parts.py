@@ -100,7 +100,7 @@ def all_parts():
                    [units["base"], units["storage"], units["dataplane"]], 300),
         gtest_part("sim", "whole nodes in one thread under seeds", "release", [sim], 240),
         crash,
-        python_part("integration", "the programs as a user runs them", 360),
+        python_part("integration", "the programs as a user runs them", 480),
         python_part("interop", "against programs of other makers", 300, ["peers"]),
         fuzz_part(os.environ.get("FUZZ_SECONDS", "5")),
     ]

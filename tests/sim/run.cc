@@ -124,7 +124,7 @@ class Run {
     if (rng_.chance(900'000)) node_->step_shard();
     if (rng_.chance(200'000)) node_->step_keeper();
     if (rng_.chance(50'000)) {
-      // Of a drive that gives wrong bytes at times, too.
+      // Of a drive that does not give all its bytes, too.
       const bool unreadable = misdirects_ && rng_.chance(200'000);
       if (unreadable) drive_.set_read_errors(kReadErrors);
       readers_[rng_.below(readers_.size())].step(node_->log().watermarks());
