@@ -207,7 +207,10 @@ void Oracle::check_block_found(const BlockHeader& header, SlotIndex slot,
     const Stored& stored = known->second;
     const auto expected = std::span(journal_.entries()).subspan(stored.first, stored.messages);
     if (stored.crc != header.crc || !std::ranges::equal(expected, entries)) {
-      fail(fmt::format("block {} is not the one that was reported durable", header.sequence));
+      fail(
+          fmt::format("block {} at page {} of slot {} is not the one reported durable, at page {} "
+                      "of slot {}",
+                      header.sequence, header.position, slot, stored.position, stored.slot));
     }
     return;
   }
@@ -252,23 +255,29 @@ void Oracle::check_log_start(const LogStart& start) {
 
 void Oracle::check_segment(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end) {
   SegmentScan scan(device, segment);
-  std::uint64_t at = std::max(accounted_, segment.base_sequence);
+  std::uint64_t at = segment.base_sequence;
+  std::optional<std::uint32_t> previous_crc = segment.previous_crc;
   while (at < end && !failed()) {
     auto found = scan.here();
-    if (!found) return;
-    const bool here = *found && (*found)->header.sequence == at;
-    // Behind a damaged block the next whole one counts.
-    if (!here && expects_damage()) found = scan.search(scan.position() + 1);
-    if (!found || !*found) return;
+    const bool here = found && *found && (*found)->header.sequence == at &&
+                      (!previous_crc || (*found)->header.previous_crc == *previous_crc);
+    if (!here) {
+      // Behind a damaged block the next whole one counts.
+      if (!found || !expects_damage()) return;
+      found = scan.search(scan.position() + 1);
+      if (!found || !*found) return;
+      scan.go_to((*found)->position);
+      previous_crc.reset();
+    }
     const BlockHeader& header = (*found)->header;
-    if (!here && !expects_damage()) return;
-    scan.go_to((*found)->position);
     scan.step_over(**found);
     if (header.sequence < at || header.sequence >= end) continue;
-    at = header.sequence;
-    check_missing(accounted_, at);
+    at = header.sequence + 1;
+    previous_crc = header.crc;
+    if (header.sequence < accounted_) continue;
+    check_missing(accounted_, header.sequence);
     check_block_found(header, SlotIndex(segment.slot), (*found)->bytes);
-    accounted_ = ++at;
+    accounted_ = at;
   }
 }
 
