@@ -69,6 +69,7 @@ bool take_year(Cursor& at) {
 void skip_zone_and_year(Cursor& at, bool device) {
   Cursor probe = at;
   probe.skip_blanks();
+  if (!is_upper(probe.front()) && !is_digit(probe.front())) return;
   if (take_year(probe)) {
     at = probe;
     return;
