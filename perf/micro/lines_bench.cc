@@ -12,7 +12,8 @@ struct Counter {
     benchmark::DoNotOptimize(message);
     ++messages;
   }
-  void offer_uncaptured(std::size_t /*origin*/, const MessageView& /*message*/) {}
+  void offer_uncaptured(std::size_t /*origin*/, MessageFate /*why*/,
+                        const MessageView& /*message*/) {}
   std::size_t messages = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "dataplane/subject/route_cache.h"
 #include "dataplane/subject/stream_router.h"
 #include "perf/micro/counted.h"
 
@@ -12,15 +13,18 @@ namespace {
 
 constexpr std::string_view kSubject = "syslog.local0.info.host1.blast";
 
+constexpr std::size_t kKeyBytesMax = 20;
+constexpr std::size_t kRoutesKept = 4096;
+
 // What a syslog door looks a route up by: some 20 bytes, told apart by `sender`.
-std::array<std::byte, 20> key_of(std::uint64_t sender) {
-  std::array<std::byte, 20> key{};
+std::array<std::byte, kKeyBytesMax> key_of(std::uint64_t sender) {
+  std::array<std::byte, kKeyBytesMax> key{};
   std::memcpy(key.data(), &sender, sizeof sender);
   return key;
 }
 
 void route_known(benchmark::State& state) {
-  RouteCache cache;
+  RouteCache cache(kKeyBytesMax, kSubject.size(), 1, kRoutesKept);
   const auto key = key_of(1);
   CHECK(cache.find(key) == nullptr);
   CHECK(cache.keep(key, {kSubject, CaptureSetId(0)}) != nullptr);
@@ -30,7 +34,7 @@ void route_known(benchmark::State& state) {
 BENCHMARK(route_known);
 
 void route_new(benchmark::State& state) {
-  RouteCache cache;
+  RouteCache cache(kKeyBytesMax, kSubject.size(), 1, kRoutesKept);
   std::vector<Stream> streams;
   for (const std::string_view filter : {"syslog.>", "syslog.*.err.>", "*.local0.>", "lines.>"}) {
     streams.push_back({std::string(filter), {SubjectFilter::parse(filter).value()}});
