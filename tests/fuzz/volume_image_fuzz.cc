@@ -39,7 +39,7 @@ class Image {
     LogForge other(volume, LogNumber(1));
     other.begin(3);
     for (int i = 0; i < 3; ++i) fill(other, 4, 900);
-    CHECK(volume.device().create_slot(SlotIndex(4)).has_value());
+    CHECK(volume.device().make_slot(SlotIndex(4)).value());
     whole_ = drive_;
   }
 

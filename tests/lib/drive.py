@@ -45,6 +45,8 @@ class Drive:
         run("losetup", "--detach", self.device, check=False)
         self.daemon.terminate()
         self.daemon.wait()
+        # A daemon that was killed leaves its export behind.
+        run("umount", "--lazy", self.export, check=False)
 
 
 def loop_device(host, path, *options):
