@@ -73,7 +73,8 @@ void SubjectTemplate::render(const SubjectValues& values, SubjectBuffer& into) c
   for (const Part& part : parts_) {
     into.append_literal(part.literal);
     if (part.variable == SubjectVariable::kCount) continue;
-    into.append_token(values[static_cast<std::size_t>(part.variable)]);
+    const auto variable = static_cast<std::size_t>(part.variable);
+    into.append_token(values[variable].substr(0, kBytesMax[variable]));
   }
 }
 
