@@ -53,6 +53,7 @@ struct ShardConfig {
   int core = -1;  // -1: chosen, never one that takes a drive's interrupts
   std::string volume;
   PollMode poll = PollMode::kAuto;
+  std::int64_t coalesce_ns = 20'000;
 };
 
 enum class VolumeKind : std::uint8_t { kStored, kNull };

@@ -113,6 +113,9 @@ const Section<ShardConfig>& shard_section() {
        set_choice(&T::poll, {{"auto", PollMode::kAuto},
                              {"busy", PollMode::kBusy},
                              {"adaptive", PollMode::kAdaptive}})},
+      {{"shard.coalesce", "duration", "\"20us\"",
+        "after a few packets a queue is left alone this long: more at once cost less; \"0\": never"},
+       set_duration(&T::coalesce_ns, 0, 1'000'000)},
   };
   static const auto all = section("shard", rows);
   return all;

@@ -192,6 +192,7 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
                  .lcore = eal_.shard_lcores[shard],
                  .busy = config.poll == PollMode::kBusy ||
                          (config.poll == PollMode::kAuto && placement.isolated[shard]),
+                 .coalesce_ns = config.coalesce_ns,
                  .hugepages = eal_.hugepages,
                  .volume = volume.config,
                  .volume_id = volume.volume->superblock().volume,

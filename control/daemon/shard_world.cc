@@ -108,6 +108,7 @@ Result<> ShardWorld::open_doors(const ShardPlan& plan) {
 
 ShardParts ShardWorld::parts(const ShardPlan& plan, Clock& clock) {
   ShardParts parts{.number = plan.number,
+                   .coalesce_ns = plan.coalesce_ns,
                    .clock = &clock,
                    .log = &log_,
                    .pool = &pool_,

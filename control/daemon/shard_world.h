@@ -32,6 +32,7 @@ struct ShardPlan {
   unsigned number = 0;
   unsigned lcore = 0;  // DPDK's
   bool busy = false;   // never sleep
+  std::int64_t coalesce_ns = 0;
   bool hugepages = false;
   VolumeConfig volume;
   VolumeId volume_id{};

@@ -33,11 +33,13 @@ bool Shard::step() {
 }
 
 bool Shard::receive(Side& port, MonotonicNanos now) {
+  if (now < port.look_at) return false;
   std::array<rte_mbuf*, kBurst> packets;
   const std::uint16_t count = port.queue->receive(packets);
   const Verdict expired = port.decoder->advance(now);
   (*port.account)[expired.fate].add(expired.packets, expired.bytes);
   if (count == 0) return false;
+  if (count < kSmallBurst) port.look_at = now + parts_.coalesce_ns;
   const UnixNanos received = parts_.clock->unix_now();
   for (std::size_t i = 0; i < std::min<std::size_t>(count, kPrefetchAhead); ++i) {
     prefetch_frame(packets[i]);
@@ -121,7 +123,9 @@ void Shard::publish() {
 
 void Shard::take_rest() {
   const MonotonicNanos now = parts_.clock->monotonic_now();
+  parts_.coalesce_ns = 0;
   for (Side& port : sides_) {
+    port.look_at = MonotonicNanos(0);
     for (unsigned i = 0; i < kRestBursts && receive(port, now); ++i) parts_.log->poll(now);
     const Verdict rest = port.decoder->give_up();
     (*port.account)[rest.fate].add(rest.packets, rest.bytes);

@@ -27,6 +27,9 @@ struct ShardPort {
 // Everything the shard is made of; what it points to outlives it.
 struct ShardParts {
   unsigned number = 0;
+  // After a small burst its queue is left alone for this long: each look at a queue costs as much
+  // as several packets, so a shard with time to spare does with fewer looks. 0: never.
+  std::int64_t coalesce_ns = 0;
   Clock* clock = nullptr;
   LogWriter* log = nullptr;
   BlockPool* pool = nullptr;
@@ -56,6 +59,7 @@ class Shard {
 
  private:
   static constexpr std::size_t kBurst = 64;
+  static constexpr std::size_t kSmallBurst = kBurst / 2;
   static constexpr std::size_t kPrefetchAhead = 4;
   static constexpr unsigned kRestBursts = 512;  // more than any queue has descriptors
 
@@ -66,6 +70,7 @@ class Shard {
     std::array<rte_mbuf*, kBurst> answers{};
     std::array<Verdict, kBurst> verdicts{};  // of the answers; settled when the device takes them
     std::uint16_t answer_count = 0;
+    MonotonicNanos look_at{0};  // not before
   };
 
   bool receive(Side& port, MonotonicNanos now);

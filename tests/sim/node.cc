@@ -175,7 +175,8 @@ void Node::make_shard() {
   frame.addresses = {parse_port_address("10.0.0.2/24").value(),
                      parse_port_address("fd00::2/64").value()};
   frame.fragments = {.datagrams = 16, .packets = 64};
-  ShardParts parts{.clock = &ground_.clock,
+  ShardParts parts{.coalesce_ns = options_.coalesce_ns,
+                   .clock = &ground_.clock,
                    .log = log_.get(),
                    .pool = &pool_,
                    .intake = intake_.get(),

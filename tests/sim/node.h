@@ -18,6 +18,7 @@ struct NodeOptions {
   std::size_t blocks = 8;
   unsigned queue_depth = 8;
   std::int64_t linger_ns = 500'000;
+  std::int64_t coalesce_ns = 0;
   Durability durability = Durability::kSync;
   Retention retention;
   std::uint64_t capacity_bytes = 0;
