@@ -130,7 +130,7 @@ int send(const Options& options, std::size_t packet_bytes) {
                                          .buffers = 2048 + 1024});
   if (!port) return complain(port.error());
   const penstock::PortFacts& facts = (*port)->facts();
-  if (facts.mtu < mtu) {
+  if (facts.mtu_refused) {
     fmt::print(stderr,
                "penstock-blast: {} sends packets of {} bytes of IP at most, these have {}; lower "
                "--size or --packed\n",
