@@ -76,7 +76,8 @@ class BlastTest(unittest.TestCase):
         for count in (3, 10, 1000, 1007):
             with self.subTest(count=count):
                 self.check_exact(count, "--size", "99", "--packed", "1000")
-        self.check_exact(777, "--size", "99", "--packed", "8000")  # where a device knows no bound of its own
+        # Long packets, on a device that knows no bound of its own.
+        self.check_exact(777, "--size", "99", "--packed", "8000")
 
     def test_what_is_wrong_in_the_command_line_is_named_with_its_remedy(self):
         for options, named in (
