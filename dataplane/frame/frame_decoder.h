@@ -57,7 +57,12 @@ struct FrameOptions {
 };
 
 // Brings a packet's headers towards the cache; some packets ahead of decode().
-inline void prefetch_frame(const rte_mbuf* packet) { rte_prefetch0(first_bytes(*packet)); }
+inline void prefetch_frame(const rte_mbuf* packet) {
+  constexpr std::uint16_t kBytesMost = 384;  // further on the processor sees for itself
+  const auto* bytes = first_bytes(*packet);
+  const std::uint16_t end = std::min(packet->data_len, kBytesMost);
+  for (std::uint16_t at = 0; at < end; at += RTE_CACHE_LINE_SIZE) rte_prefetch0(bytes + at);
+}
 
 // Of one queue of one port. One thread. Memory is taken by the constructor only.
 class FrameDecoder {
