@@ -27,6 +27,7 @@ DRIVE_BYTES = 1 << 30  # of fio's file, written again and again
 # A message of 1,024 bytes as it lies in a block: header and padding to 8 bytes; the subject is said
 # once a run, and blocks end with what did not hold another message.
 BYTES_WRITTEN_PER_MESSAGE = 1045
+RATES_TRIED = 3
 RATE_SHARE = 0.97
 
 CONFIG = """
@@ -212,15 +213,21 @@ class Ingest:
         return {"beside_fio": found.report(), "cost": self.cost}, targets
 
     def without_loss(self, node, rate):
-        before = self.marks(node)
-        sent = self.blast(node.folder / "memif.sock", 5140,
-                          ["--size", 1024, "--rate", rate, "--count", 2 * rate], count=True)
-        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "all on the drive",
-                   process=node.process)
-        lost = self.marks(node)["dropped"] - before["dropped"]
-        held = sent["messages"] / sent["seconds"] / rate
-        say(f"  {lost} lost of {sent['messages']:,} at {held:.3f} of the rate that was asked for")
-        # memif makes the sender wait: a rate that was not reached was not held.
+        # memif makes the sender wait: a rate that was not reached was not held, and says that the
+        # sender's highest is lower than the drive's.
+        for _ in range(RATES_TRIED):
+            before = self.marks(node)
+            sent = self.blast(node.folder / "memif.sock", 5140,
+                              ["--size", 1024, "--rate", rate, "--count", 2 * rate], count=True)
+            wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0,
+                       "all on the drive", process=node.process)
+            lost = self.marks(node)["dropped"] - before["dropped"]
+            held = sent["messages"] / sent["seconds"] / rate
+            say(f"  {lost} lost of {sent['messages']:,} at {rate / 1e6:.2f} M/s, of which "
+                f"{held:.3f} was reached")
+            if held > RATE_SHARE:
+                break
+            rate = int(0.9 * held * rate)
         return [target("lost_at_0.9_of_the_highest_rate", lost, 0, "messages", at_least=False,
                        enough=held > RATE_SHARE)]
 

@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
@@ -184,6 +186,7 @@ unsigned number_of(std::string_view text) {
 }
 
 int run(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("ring"));  // standard output is the result
   if (argc != 3) {
     fmt::print(stderr, "usage: ring CORE PAIRS\n");
     return 2;
