@@ -64,6 +64,20 @@ class Queues(Cable):
         shards = [shard["offered"]["messages"] for shard in node.ledger()["shards"]]
         self.assertTrue(all(shards), f"one of the shards got nothing: {shards}")
 
+    def test_af_packet_gives_a_flow_to_another_queue_before_it_drops_any(self):
+        # A queue is passed over when less than a quarter of its ring is free (operations.md).
+        self.connect()
+        node = self.start(config('net_af_packet0,iface=port0"\nreceive_descriptors = 1024\n#',
+                                 shards=2))
+        self.send([b"before"])
+        node.wait_stored(1)
+        node.process.send_signal(signal.SIGSTOP)
+        payloads = [b"message %d" % i for i in range(1200)]
+        self.send(payloads)  # of one flow
+        node.process.send_signal(signal.SIGCONT)
+        self.expect(node, [b"before"] + payloads)
+        self.assertGreater(min(s["offered"]["messages"] for s in node.ledger()["shards"]), 100)
+
 
 class Sizes(Cable):
     """Packets longer than a plain Ethernet frame, whole or in fragments."""
