@@ -38,8 +38,11 @@ void add_format(CLI::App& command, OutputFormat& format) {
       {"table", OutputFormat::kTable},
       {"json",  OutputFormat::kJson }
   };
-  command.add_option("--format", format, "table for people, json for scripts")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
+  command
+      .add_option_function<std::string>(
+          "--format", [&format](const std::string& name) { format = formats.at(name); },
+          "table for people, json for scripts")
+      ->check(CLI::IsMember(formats).description(""))
       ->type_name("table|json")
       ->default_str("table");
 }

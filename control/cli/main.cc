@@ -31,6 +31,15 @@ int run(int argc, char** argv) {
   add_help(program, line);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    // What is missing is most often there, misspelt: `penstock stats`.
+    const auto unknown = program.remaining(true);
+    if (unknown.empty()) {
+      program.exit(error);
+    } else {
+      program.exit(CLI::ExtrasError(unknown));
+    }
+    return static_cast<int>(ExitCode::kUsage);
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }

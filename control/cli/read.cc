@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kFlushBytes = 256 * 1024;
 constexpr long kFollowPauseNs = 5'000'000;
+constexpr std::uint64_t kCountMax = std::uint64_t{1} << 62U;
 
 enum class ReadFormat : std::uint8_t { kText, kRaw, kJson };
 
@@ -213,15 +214,18 @@ void add_read(CLI::App& program, CommandLine& line) {
       ->type_name("PLACE")
       ->capture_default_str();
   command->add_option("-c,--count", options->count, "end after this many messages")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(CLI::Range(std::uint64_t{1}, kCountMax).description(""))
       ->type_name("N");
   command->add_flag("--follow", options->follow, "wait for more at the end");
-  CLI::Option* format = command
-                            ->add_option("--format", options->format,
-                                         "text, raw (payloads, a newline after each), json")
-                            ->transform(CLI::CheckedTransformer(formats).description(""))
-                            ->type_name("text|raw|json")
-                            ->default_str("text");
+  CLI::Option* format =
+      command
+          ->add_option_function<std::string>(
+              "--format",
+              [options](const std::string& name) { options->format = formats.at(name); },
+              "text, raw (payloads, a newline after each), json")
+          ->check(CLI::IsMember(formats).description(""))
+          ->type_name("text|raw|json")
+          ->default_str("text");
   command
       ->add_option(
           "-f", options->custom,

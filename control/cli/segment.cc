@@ -1,4 +1,6 @@
 // `penstock segment`: what a volume's segments are and hold.
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "control/cli/books_json.h"
@@ -178,7 +180,7 @@ void add_segment(CLI::App& program, CommandLine& line) {
   add("list", "All segments, what they hold and of when", list);
   add("dump", "The blocks of one segment", dump)
       ->add_option("--slot", options->slot, "the slot that it lies in")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(CLI::Range(0U, std::numeric_limits<std::uint32_t>::max()).description(""))
       ->type_name("N")
       ->required();
 }

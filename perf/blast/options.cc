@@ -7,6 +7,25 @@ namespace {
 
 constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
 
+// CLI11's own write out the whole range of a double when they refuse.
+CLI::Validator zero_or_more() {
+  return {[](std::string& text) {
+            double number = 0;
+            const bool good = CLI::detail::lexical_cast(text, number) && number >= 0;
+            return good ? std::string{} : text + " is not 0 or more";
+          },
+          ""};
+}
+
+CLI::Validator more_than_zero() {
+  return {[](std::string& text) {
+            double number = 0;
+            const bool good = CLI::detail::lexical_cast(text, number) && number > 0;
+            return good ? std::string{} : text + " is not more than 0";
+          },
+          ""};
+}
+
 void add_target_options(CLI::App& app, Options& o) {
   app.add_option("--device", o.device,
                  "DPDK device string, such as net_memif1,role=client,socket=/run/m")
@@ -17,10 +36,10 @@ void add_target_options(CLI::App& app, Options& o) {
       ->check(CLI::Range(std::uint64_t{1}, kMost).description(""))
       ->type_name("N");
   app.add_option("--seconds", o.seconds, "end after this time")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(more_than_zero())
       ->type_name("S");
   app.add_option("--rate", o.rate, "messages a second; 0: flat out")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(zero_or_more())
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--to", o.to, "receiver")->type_name("ADDRESS:PORT")->capture_default_str();
@@ -74,7 +93,7 @@ void add_process_options(CLI::App& app, Options& o) {
          "--linger", o.linger,
          "seconds that the port stays after the last packet: a memif peer loses what it has "
          "not taken when the port goes")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(zero_or_more())
       ->type_name("S")
       ->capture_default_str();
   app.add_flag("!--no-wait", o.wait_for_link,

@@ -101,6 +101,8 @@ class BlastTest(unittest.TestCase):
                 (["--count", "1", "--from", "fd00::1"], ["--from fd00::1", "10.77.0.1"]),
                 (["--count", "1", "--from", "255.255.255.254", "--sources", "3"],
                  ["--from 255.255.255.254", "--sources"]),
+                (["--seconds", "0"], ["--seconds: 0 is not more than 0"]),
+                (["--count", "1", "--rate", "-1"], ["--rate: -1 is not 0 or more"]),
                 (["--count", "1", "--to-ethernet", "x"], ["--to-ethernet x", "02:00:"]),
                 (["--count", "1", "--frobnicate"], ["--frobnicate"])):
             with self.subTest(options=options):

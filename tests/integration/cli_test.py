@@ -240,6 +240,20 @@ class ExitCodes(Cli):
         self.check(2, "excludes", "read", *config, "-f", "%s", "--format", "json")
         self.check(2, "offsets are a stream's: name one", "read", *config, "-o", "5")
 
+    def test_a_refusal_names_what_is_wrong_in_one_short_line(self):
+        config = ("--config", self.node.config)
+        for wrong, words in (
+                ("frob", ["frob"]), ("lst", ["segment", "lst"]), ("chek", ["config", "chek"]),
+                ("xml not in {json,raw,text}", ["read", "--format", "xml"]),
+                ("1 not in {json,raw,text}", ["read", "--format", "1"]),
+                ("xml not in {json,table}", ["ledger", "--format", "xml"]),
+                ("0", ["read", "--count", "0"]), ("-1", ["segment", "dump", "--slot", "-1"])):
+            done = run(BUILD / "penstock", *words, *config, check=False)
+            self.assertEqual(done.returncode, 2, (words, done.stdout, done.stderr))
+            line = done.stderr.splitlines()[0]
+            self.assertIn(wrong, line)
+            self.assertTrue(line.isprintable() and len(line) < 120, repr(line))
+
     def test_3_not_there(self):
         config = ("--config", self.node.config)
         self.check(3, "there is no stream 'log'; there are: logs, raw", "read", *config, "--stream",
