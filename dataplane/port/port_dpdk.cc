@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "dataplane/port/device.h"
 #include "dataplane/port/eal.h"
+#include "dataplane/port/interface_link.h"
 #include "dataplane/port/kernel_drops.h"
 #include "dataplane/port/port.h"
 
@@ -70,6 +71,7 @@ class DpdkPort final : public Port {
   std::vector<DpdkQueue> queues_;
   std::vector<rte_mempool*> pools_;
   KernelDrops kernel_drops_;
+  InterfaceLink interface_link_{options_.device};
   bool started_ = false;
 };
 
@@ -221,7 +223,8 @@ DeviceGauges DpdkPort::device_gauges() {
   gauges.missed += kernel_drops_.total();
   rte_eth_link link{};
   if (rte_eth_link_get_nowait(id_, &link) == 0) {
-    gauges.link_up = link.link_status == RTE_ETH_LINK_UP ? 1 : 0;
+    const bool up = interface_link_.up().value_or(link.link_status == RTE_ETH_LINK_UP);
+    gauges.link_up = up ? 1 : 0;
   }
   return gauges;
 }

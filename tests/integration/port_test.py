@@ -79,6 +79,37 @@ class Queues(Cable):
         self.assertGreater(min(s["offered"]["messages"] for s in node.ledger()["shards"]), 100)
 
 
+class Links(Cable):
+    """Up or down as the kernel says: DPDK calls the link of these devices up, whatever happens."""
+
+    def follow(self, device):
+        self.connect()
+        node = self.start(config(device))
+
+        def wait_link(up):
+            wait_until(lambda: node.ledger()["ports"][0]["device"]["link_up"] == up,
+                       f"link_up {up}", process=node.process)
+
+        wait_link(1)
+        self.receiver.run("ip", "link", "set", "port0", "down")
+        wait_link(0)
+        self.receiver.run("ip", "link", "set", "port0", "up")
+        wait_link(1)
+        self.send([b"up again"])
+        self.expect(node, [b"up again"])
+        self.sender.run("ip", "link", "set", "eth0", "down")
+        wait_link(0)
+        self.receiver.run("ip", "link", "delete", "port0")
+        wait_link(0)
+        self.assertEqual(node.drain(), 0)
+
+    def test_af_packet(self):
+        self.follow("net_af_packet0,iface=port0")
+
+    def test_af_xdp(self):
+        self.follow("net_af_xdp0,iface=port0")
+
+
 class Sizes(Cable):
     """Packets longer than a plain Ethernet frame, whole or in fragments."""
 
