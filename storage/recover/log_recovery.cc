@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -33,6 +34,8 @@ class LogRecovery {
 
   void drop_void();
   void report_missing();
+  void find_missing(std::size_t number, BlockSequence first);
+  [[nodiscard]] bool are_elsewhere(BlockFault fault, std::size_t number, const Ahead& ahead) const;
   // The newest whole index says all that was before it: what is behind it has to be read.
   Result<> start_behind_index();
   Result<> scan(std::size_t number);
@@ -57,6 +60,7 @@ class LogRecovery {
 
   VolumeDevice& device_;
   std::vector<KeptSegment> segments_;  // sorted
+  std::set<std::uint64_t> void_;       // sequences of those that were dropped
   std::vector<BlockSequence> ends_;    // of their blocks
   std::size_t first_read_ = 0;         // the blocks of this one and of all behind it are read
   GivenAway given_;
@@ -97,6 +101,7 @@ void LogRecovery::drop_void() {
   for (const KeptSegment& segment : std::views::reverse(segments_)) {
     if (!segment.closed && segment.header.base_sequence >= begin) {
       volume_.free_slots.emplace_back(segment.header.slot);
+      void_.insert(segment.header.sequence);
       continue;
     }
     begin = segment.header.base_sequence;
@@ -112,11 +117,15 @@ void LogRecovery::report_missing() {
     const SegmentHeader& header = segments_[i].header;
     if (!segments_[i - 1].closed) continue;  // where it ends, reading tells
     const BlockSequence end = behind(segments_[i - 1].footer);
-    if (end.value >= header.base_sequence) continue;
-    find(Finding::Kind::kMissingSegment, header, 0, 0,
-         fmt::format("blocks {} to {} are missing in front of segment {}", end,
-                     header.base_sequence - 1, header.sequence));
+    if (end.value < header.base_sequence) find_missing(i, end);
   }
+}
+
+void LogRecovery::find_missing(std::size_t number, BlockSequence first) {
+  const SegmentHeader& header = segments_[number].header;
+  find(Finding::Kind::kMissingSegment, header, 0, 0,
+       fmt::format("blocks {} to {} are missing in front of segment {}", first,
+                   header.base_sequence - 1, header.sequence));
 }
 
 Result<> LogRecovery::start_behind_index() {
@@ -200,11 +209,7 @@ Result<> LogRecovery::enter(std::size_t number) {
     proven = *later;
   }
   if (!proven) return {};
-  if (!segments_[number - 1].closed) {
-    find(Finding::Kind::kMissingSegment, header, 0, 0,
-         fmt::format("blocks {} to {} are missing in front of segment {}", expected,
-                     header.base_sequence - 1, header.sequence));
-  }
+  if (!segments_[number - 1].closed) find_missing(number, log_.start.next_sequence);
   log_.start.next_sequence = BlockSequence(header.base_sequence);
   log_.start.last_crc = header.previous_crc;
   return {};
@@ -236,6 +241,11 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   if (read->empty() && now && now->generation != header.generation) {
     return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
   }
+  if (are_elsewhere(fault, number, ahead)) {
+    find_missing(number + 1, log_.start.next_sequence);
+    skip_rest(scan, number);
+    return false;
+  }
   whole_ = false;
   if (unreadable) {
     find(Finding::Kind::kUnreadable, header, bad, ahead.end,
@@ -252,6 +262,18 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   scan.go_to(*ahead.next);
   joined_ = false;
   return true;
+}
+
+// Nothing of the segment is left here, and the one that comes next has not the next number: the
+// blocks were in a segment between the two.
+bool LogRecovery::are_elsewhere(BlockFault fault, std::size_t number, const Ahead& ahead) const {
+  const SegmentHeader& header = segments_[number].header;
+  if (segments_[number].closed || number + 1 == segments_.size()) return false;
+  if (!nothing_left(fault) || ahead.end != footer_page(header.segment_bytes)) return false;
+  const std::uint64_t later = segments_[number + 1].header.sequence;
+  const auto dropped =
+      std::distance(void_.upper_bound(header.sequence), void_.lower_bound(later));
+  return later - header.sequence - 1 > static_cast<std::uint64_t>(dropped);
 }
 
 Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_t number,

@@ -279,6 +279,9 @@ Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
     scan.go_to(bad);
     // A crash leaves pages that are not whole, but none that the drive does not give.
     if (!proven && !(unreadable && *next)) return {};
+    // The segment ends here: what follows is missing with the one behind it.
+    const bool closed = footer_state_ == FooterState::kWhole;
+    if (context_.gap_behind && !closed && !*next && nothing_left(scan.fault())) return {};
     result_.whole = false;
     const std::uint32_t end = *next ? (*next)->position : stop;
     find(Finding::Kind::kCorruptBlock, bad, end,

@@ -31,6 +31,7 @@ struct SegmentContext {
   bool last = true;                                              // no later segment of its log
   BlockSequence end{std::numeric_limits<std::uint64_t>::max()};  // blocks from here on are void
   BlockSequence durable{0};  // blocks before it were durable: they have to be there
+  bool gap_behind = false;   // a segment is missing between this one and the next
 };
 
 struct SegmentCheck {

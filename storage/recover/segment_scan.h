@@ -67,4 +67,11 @@ class SegmentScan {
   std::set<std::uint32_t> unreadable_;
 };
 
+// Whether a page with this fault has nothing of a block of the segment: it is blank, or from an
+// earlier use of the slot.
+[[nodiscard]] inline bool nothing_left(BlockFault fault) {
+  return fault == BlockFault::kNeverWritten || fault == BlockFault::kBadMagic ||
+         fault == BlockFault::kWrongGeneration;
+}
+
 }  // namespace penstock

@@ -125,7 +125,9 @@ Result<> VolumeVerifier::check_log(LogNumber number, std::vector<KeptSegment>& s
   std::optional<SegmentCheck> before;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const SegmentHeader& header = segments[i].header;
-    SegmentContext context{i + 1 == segments.size(), ends[i], *durable};
+    const bool last = i + 1 == segments.size();
+    SegmentContext context{last, ends[i], *durable,
+                           !last && segments[i + 1].header.sequence > header.sequence + 1};
     // Behind the end of the log there are only writes that a crash left.
     const bool cut = before && before->next.value < header.base_sequence &&
                      before->next >= *durable && header.sequence > oldest_kept.value &&

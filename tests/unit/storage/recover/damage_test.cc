@@ -234,6 +234,47 @@ TEST_F(DamageTest, ASegmentBehindAMissingOneIsNeverTakenForATornTail) {
   EXPECT_EQ(log.start.open->index.blocks.size(), 1U);
 }
 
+// Slot 0 never got its footer and ends with its third block, which is whole: what follows was in the
+// segment whose header is damaged, and not behind it.
+TEST_F(DamageTest, BlocksOfAMissingSegmentAreNotLookedForInTheOneBeforeIt) {
+  forge_.begin(0);
+  blocks(3);
+  const std::size_t third = forge_.last_offset;
+  forge_.begin(1);
+  blocks(2);
+  forge_.begin(2);
+  blocks(3);
+  slot(1)[60] ^= std::byte{1};
+  RecoveredVolume recovered = recover();
+  ASSERT_EQ(kinds(recovered),
+            (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kMissingSegment}));
+  EXPECT_EQ(recovered.findings[1].slot, SlotIndex(2));
+  EXPECT_EQ(recovered.findings[1].what,
+            "log 0: blocks 3 to 4 are missing in front of segment 3");
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, BlockSequence(8));
+  // With a block of its own damaged, slot 0 is named as well.
+  slot(0)[third + 50] ^= std::byte{1};
+  recovered = recover();
+  EXPECT_EQ(kinds(recovered), (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kCorruptBlock}));
+  EXPECT_EQ(recovered.findings[1].slot, SlotIndex(0));
+}
+
+// A void segment has its number too: nothing is missing between the two that count.
+TEST_F(DamageTest, ABlankedLastBlockInFrontOfAVoidSegmentIsDamageWhereItIs) {
+  forge_.begin(0);
+  blocks(3);
+  const std::size_t third = forge_.last_offset;
+  forge_.begin(1);
+  LogForge again(volume_, forge_.place, 3, "all", Offset(3));
+  again.begin(2);
+  again.block();
+  std::ranges::fill(slot(0).subspan(third, forge_.last_bytes), std::byte{0});
+  const RecoveredVolume recovered = recover();
+  ASSERT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptBlock});
+  EXPECT_EQ(recovered.findings[0].slot, SlotIndex(0));
+  EXPECT_EQ(recovered.findings[0].offset, third);
+}
+
 // A running node wrote the page after it was read, and the pages behind it before they were.
 class LateDevice final : public VolumeDevice {
  public:

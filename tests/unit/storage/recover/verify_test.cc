@@ -113,6 +113,18 @@ TEST_F(VerifyTest, AMissingSegmentIsFound) {
   EXPECT_EQ(findings[0].slot, SlotIndex(2));
 }
 
+// The segment before it was never closed, and is whole as far as it goes.
+TEST_F(VerifyTest, ASegmentThatIsMissingIsNotLookedForInTheOneBeforeIt) {
+  for (std::uint32_t i = 0; i < 3; ++i) {
+    forge_.begin(i);
+    for (int n = 0; n < 3; ++n) forge_.block();
+  }
+  slot(1)[60] ^= std::byte{1};
+  EXPECT_EQ(kinds(), (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kMissingSegment}));
+  drive_.slots.erase(1);
+  EXPECT_EQ(kinds(), Kinds{Finding::Kind::kMissingSegment});
+}
+
 TEST_F(VerifyTest, RetiredSegmentsAreNotMissed) {
   for (std::uint32_t i = 0; i < 3; ++i) segment(i, 3);
   forge_.begin(3, 3);
