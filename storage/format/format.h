@@ -53,8 +53,11 @@ void store(std::span<std::byte> bytes, std::size_t at, const T& value) {
   std::memcpy(bytes.data() + at, &value, sizeof value);
 }
 
+// The first byte is zero, and each of the others is as the one before it: compared as fast as
+// memory is.
 [[nodiscard]] inline bool all_zero(std::span<const std::byte> bytes) {
-  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+  return bytes.empty() || (bytes.front() == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 // A stream's identity in captures: FNV-1a 64 of its name, so that any node gives it the same

@@ -29,8 +29,9 @@ struct Superblock {
   VolumeId volume;
   std::uint64_t segment_bytes;
   std::int64_t created_ns;
+  std::uint64_t device_bytes;  // of the block device when the volume was made; 0: not known
 };
-static_assert(sizeof(Superblock) == 48);
+static_assert(sizeof(Superblock) == 56);
 static_assert(std::has_unique_object_representations_v<Superblock>);
 
 void encode_superblock(std::span<std::byte> page, Superblock superblock);

@@ -72,6 +72,10 @@ Result<> HeadChecker::check_superblock() {
       superblock->segment_bytes <= kSegmentBytesMax &&
       superblock->segment_bytes % kPageBytes == 0) {
     result_.superblock = *superblock;
+    if (const std::uint64_t bytes = device_.fixed_bytes(); bytes < superblock->device_bytes) {
+      find(Finding::Kind::kUnreadable, bytes, superblock->device_bytes - bytes,
+           "the device is shorter than when the volume was made");
+    }
     return {};
   }
   if (all_zero(head_) && result_.findings.empty() && !superblock_by_slots(device_)) {

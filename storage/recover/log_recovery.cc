@@ -271,8 +271,7 @@ bool LogRecovery::are_elsewhere(BlockFault fault, std::size_t number, const Ahea
   if (segments_[number].closed || number + 1 == segments_.size()) return false;
   if (!nothing_left(fault) || ahead.end != footer_page(header.segment_bytes)) return false;
   const std::uint64_t later = segments_[number + 1].header.sequence;
-  const auto dropped =
-      std::distance(void_.upper_bound(header.sequence), void_.lower_bound(later));
+  const auto dropped = std::distance(void_.upper_bound(header.sequence), void_.lower_bound(later));
   return later - header.sequence - 1 > static_cast<std::uint64_t>(dropped);
 }
 

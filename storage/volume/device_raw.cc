@@ -49,6 +49,7 @@ class RawDevice final : public VolumeDevice {
   Result<SlotFile> open_slot(SlotIndex slot) override;
   void close_slot(const SlotFile& file) override { File(file.fd); }
   Result<DeviceSpace> space() override;
+  std::uint64_t fixed_bytes() const override { return bytes_; }
 
  private:
   [[nodiscard]] std::uint64_t base_of(SlotIndex slot) const {
@@ -108,9 +109,7 @@ Result<std::vector<SlotIndex>> RawDevice::list_slots() {
     if (auto done = read(SlotIndex(i), 0, bytes); !done) {
       return std::unexpected(std::move(done.error()));
     }
-    if (std::ranges::any_of(bytes, [](std::byte b) { return b != std::byte{0}; })) {
-      slots_.insert(SlotIndex(i));
-    }
+    if (!all_zero(bytes)) slots_.insert(SlotIndex(i));
   }
   return std::vector<SlotIndex>(slots_.begin(), slots_.end());
 }

@@ -63,6 +63,17 @@ Result<Superblock> read_superblock(VolumeDevice& device) {
   return superblock;
 }
 
+// What lay behind the new end is not there: going on would give its offsets away once more.
+Result<> check_length(const VolumeDevice& device, const Superblock& superblock) {
+  const std::uint64_t bytes = device.fixed_bytes();
+  if (bytes >= superblock.device_bytes) return {};
+  return fail(Errc::kCorrupt,
+              fmt::format("volume {}: the device has {} bytes and had {} when the volume was made; "
+                          "nothing is touched. Give it its length back; or take what is left with "
+                          "'penstock read', and make a new volume",
+                          device.name(), bytes, superblock.device_bytes));
+}
+
 // Other makers' structures lie somewhere in the first megabytes: none of them may be overwritten.
 // What a crash left of a volume in the making, its empty catalogue, is none of them. A catalogue
 // that names streams is a volume's that has lost its superblock.
@@ -94,7 +105,11 @@ Result<> check_blank(VolumeDevice& device) {
 
 Result<bool> Volume::exists(VolumeDevice& device) {
   const auto superblock = read_superblock(device);
-  if (superblock) return true;
+  if (superblock) {
+    auto length = check_length(device, *superblock);
+    if (!length) return std::unexpected(std::move(length.error()));
+    return true;
+  }
   if (superblock.error().code != Errc::kNotFound) return std::unexpected(superblock.error());
   if (auto blank = check_blank(device); !blank) return std::unexpected(std::move(blank.error()));
   return false;
@@ -118,6 +133,7 @@ Result<Volume> Volume::create(std::unique_ptr<VolumeDevice> device, const Volume
   superblock.volume = id;
   superblock.segment_bytes = options.segment_bytes;
   superblock.created_ns = now.value;
+  superblock.device_bytes = device->fixed_bytes();
   encode_superblock(page, superblock);
   if (auto written = device->write_head(0, page); !written) {
     return std::unexpected(std::move(written.error()));

@@ -81,6 +81,9 @@ class VolumeDevice {
   virtual void close_slot(const SlotFile& file) = 0;
 
   [[nodiscard]] virtual Result<DeviceSpace> space() = 0;
+
+  // How long a block device is; 0: the place has no length of its own.
+  [[nodiscard]] virtual std::uint64_t fixed_bytes() const { return 0; }
 };
 
 // `path` is a directory or a block device; by what it is, the kind is chosen. A directory is not

@@ -274,6 +274,29 @@ class Refusals(VolumeTest):
         (volume / "volume").write_bytes(head)
         self.assertEqual(len(node.payloads()), 10)
 
+    def test_device_that_has_shrunk_is_refused_and_left_untouched(self):
+        device = self.loop_device(64)
+        node = Node(self.host, config(device)).start()
+        sent = blast(self.host, node, "--size", 1000, "--count", 5000, "--rate", 100000)
+        node.wait_stored(sent["messages"])
+        self.assertEqual(node.drain(), 0)
+        image = self.host.folder / "image"
+        for megabytes, refused in ((48, True), (64, False), (80, False)):
+            os.truncate(image, megabytes << 20)
+            run("losetup", "--set-capacity", device)
+            before = image.read_bytes()
+            if refused:
+                shown = self.start_refused(node)
+                self.assertIn(f"{device}: the device has {48 << 20} bytes and had {64 << 20} when",
+                              shown)
+                self.assertEqual(image.read_bytes(), before)
+                verified = node.penstock("verify", check=False)
+                self.assertEqual(verified.returncode, 1)
+                self.assertIn("shorter than when the volume was made", verified.stdout)
+            else:
+                self.assertEqual(node.start().drain(), 0)
+            self.assertEqual(len(node.payloads()), sent["messages"])
+
     def test_foreign_directory_is_refused_and_left_untouched(self):
         node = Node(self.host, config())
         folder = node.folder / "volume"

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 PAGE, MIB, USED = 4096, 1 << 20, 2
 HEAD = "magic crc version "
-SUPERBLOCK = ("<8sII16sQq", HEAD + "volume segment_bytes created_ns")
+SUPERBLOCK = ("<8sII16sQqQ", HEAD + "volume segment_bytes created_ns device_bytes")
 CATALOGUE = ("<8sIIQII", HEAD + "revision length stream_count")
 HEADER = ("<8sII16s4I5Qq", HEAD + "volume log slot state previous_crc generation sequence "
           "base_sequence oldest_sequence segment_bytes created_ns")

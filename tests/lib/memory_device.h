@@ -22,6 +22,7 @@ struct MemoryDrive {
   std::set<std::pair<std::uint32_t, std::uint32_t>> bad_pages;  // of a slot: reading them fails
   std::set<std::uint32_t> bad_slots;      // writing to them, or making them, fails
   std::uint64_t bytes_max = 1ULL << 40U;  // of all slots
+  std::uint64_t fixed_bytes = 0;          // as a block device has them
 };
 
 class MemoryDevice final : public VolumeDevice {
@@ -85,6 +86,8 @@ class MemoryDevice final : public VolumeDevice {
   Result<DeviceSpace> space() override {
     return DeviceSpace{drive_.bytes_max - drive_.slots.size() * segment_bytes_, drive_.bytes_max};
   }
+
+  std::uint64_t fixed_bytes() const override { return drive_.fixed_bytes; }
 
   std::uint64_t bytes_read = 0;
   bool failing = false;  // all reads

@@ -177,6 +177,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "a quarter of segment_bytes"},
         Refusal{"\"/data\"", "\"/data\"\nmemory = \"1MiB\"\nblock_bytes = \"1MiB\"",
                 "at least 4 blocks"},
+        Refusal{"[[volume]]", "[[shard]]\n[[volume]]\ncapacity = \"1535MiB\"",
+                "volume[0].capacity: must hold 3 segments of 256MiB for each of its 2 shards: "
+                "1536MiB"},
         Refusal{"path = \"/data\"", "", "a directory or a block device"},
         Refusal{"[[port]]", "[node]\nmemory_limit = \"64MiB\"\n[[port]]", "raise the limit"},
         Refusal{"[[door]]", "[[stream]]\nname = \"s\"\nsubjects = [\"a.>.b\"]\n[[door]]",
@@ -229,6 +232,13 @@ TEST(Config, ADoorMayListenWhereAPortCanTakePackets) {
   }
   // A port without addresses takes every packet.
   EXPECT_THAT(problems_of(smallest_with("*:514", "10.9.9.9:514")), IsEmpty());
+}
+
+TEST(Config, ACapacityOfThreeSegmentsForEachShardIsEnough) {
+  EXPECT_THAT(
+      problems_of(smallest_with("[[volume]]", "[[shard]]\n[[volume]]\ncapacity = \"1536MiB\"")),
+      IsEmpty());
+  EXPECT_THAT(problems_of(smallest_with("path", "capacity = 0\npath")), IsEmpty());
 }
 
 TEST(Config, QueuesOfOneInterfaceAreSeveralPorts) {

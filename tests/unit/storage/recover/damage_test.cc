@@ -234,8 +234,8 @@ TEST_F(DamageTest, ASegmentBehindAMissingOneIsNeverTakenForATornTail) {
   EXPECT_EQ(log.start.open->index.blocks.size(), 1U);
 }
 
-// Slot 0 never got its footer and ends with its third block, which is whole: what follows was in the
-// segment whose header is damaged, and not behind it.
+// Slot 0 never got its footer and ends with its third block, which is whole: what follows was in
+// the segment whose header is damaged, and not behind it.
 TEST_F(DamageTest, BlocksOfAMissingSegmentAreNotLookedForInTheOneBeforeIt) {
   forge_.begin(0);
   blocks(3);
@@ -249,8 +249,7 @@ TEST_F(DamageTest, BlocksOfAMissingSegmentAreNotLookedForInTheOneBeforeIt) {
   ASSERT_EQ(kinds(recovered),
             (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kMissingSegment}));
   EXPECT_EQ(recovered.findings[1].slot, SlotIndex(2));
-  EXPECT_EQ(recovered.findings[1].what,
-            "log 0: blocks 3 to 4 are missing in front of segment 3");
+  EXPECT_EQ(recovered.findings[1].what, "log 0: blocks 3 to 4 are missing in front of segment 3");
   EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, BlockSequence(8));
   // With a block of its own damaged, slot 0 is named as well.
   slot(0)[third + 50] ^= std::byte{1};

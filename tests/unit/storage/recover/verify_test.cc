@@ -242,6 +242,18 @@ TEST_F(VerifyTest, ADamagedSuperblockIsFound) {
   EXPECT_EQ(kinds(), Kinds{Finding::Kind::kCorruptSuperblock});
 }
 
+TEST_F(VerifyTest, WhatADeviceHasLostOfItsLengthIsFound) {
+  MemoryDrive drive;
+  drive.fixed_bytes = 64 * kMiB;
+  Volume volume = make_memory_volume(drive, {"all"});
+  drive.fixed_bytes = 48 * kMiB;
+  const auto findings = verify_volume(volume.device()).value().findings;
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].kind, Finding::Kind::kUnreadable);
+  EXPECT_EQ(findings[0].offset, 48 * kMiB);
+  EXPECT_EQ(findings[0].bytes, 16 * kMiB);
+}
+
 TEST_F(VerifyTest, AStreamWithoutANameIsFound) {
   forge_.begin(0);
   forge_.block(10, {"nobody knows it"});

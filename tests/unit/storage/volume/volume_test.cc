@@ -68,6 +68,23 @@ TEST_F(VolumeTest, WhatLiesThereIsJudgedWithoutTouchingIt) {
   EXPECT_NE(lost.error().what.find("superblock is lost"), std::string::npos);
 }
 
+TEST_F(VolumeTest, ADeviceThatHasShrunkIsRefusedAndOneThatHasGrownIsNot) {
+  MemoryDevice device(drive_);
+  drive_.fixed_bytes = 1 * kGiB;
+  ASSERT_TRUE(create().has_value());
+  EXPECT_EQ(open().value().superblock().device_bytes, 1 * kGiB);
+  drive_.fixed_bytes = 2 * kGiB;
+  EXPECT_TRUE(Volume::exists(device).value());
+  drive_.fixed_bytes = 1 * kGiB - kPageBytes;
+  const auto shrunk = Volume::exists(device);
+  ASSERT_FALSE(shrunk.has_value());
+  EXPECT_NE(shrunk.error().what.find("volume memory: the device has 1073737728 bytes and had "
+                                     "1073741824 when the volume was made"),
+            std::string::npos)
+      << shrunk.error().what;
+  EXPECT_TRUE(open().has_value()) << "what is left can be read";
+}
+
 TEST_F(VolumeTest, OneUnreadableCatalogueIsNotTheEnd) {
   ASSERT_TRUE(create().has_value());
   ASSERT_TRUE(open().value().add_streams(Names{"all"}).has_value());
