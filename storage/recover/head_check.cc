@@ -102,8 +102,8 @@ void HeadChecker::check_catalogue() {
     std::uint64_t length = 0;
     if (copy) {
       length = load<CatalogueHeader>(head_, begin).length;
-    } else if (copy.error().code != Errc::kNotFound || result_.catalogue.revision >= 2) {
-      // The copies are written in turn: from the second revision on neither is blank.
+    } else if (copy.error().code != Errc::kNotFound || i == 0 || result_.catalogue.revision > 0) {
+      // The first is there before the superblock, and the first revision goes to the other.
       find(Finding::Kind::kWrongCatalogue, begin, kCatalogueBytes,
            copy.error().what +
                (*copies[1 - i] ? "; the other copy is used" : "; no copy is readable"));

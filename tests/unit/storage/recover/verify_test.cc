@@ -237,6 +237,22 @@ TEST_F(VerifyTest, ADamagedCopyOfTheCatalogueIsFound) {
   EXPECT_EQ(findings[0].slot, kVolumeHead);
 }
 
+TEST_F(VerifyTest, ABlankedCopyOfTheCatalogueIsFound) {
+  const auto expect_found = [&](std::uint64_t position) {
+    const std::vector<std::byte> whole = drive_.head;
+    std::ranges::fill(std::span(drive_.head).subspan(position, kPageBytes), std::byte{0});
+    const auto findings = verify().findings;
+    drive_.head = whole;
+    ASSERT_EQ(findings.size(), 1U) << position;
+    EXPECT_EQ(findings[0].kind, Finding::Kind::kWrongCatalogue);
+    EXPECT_EQ(findings[0].offset, position);
+  };
+  expect_found(kCataloguePosition[0]);
+  ASSERT_TRUE(volume_.add_streams(std::vector<std::string>{"third"}).has_value());
+  expect_found(kCataloguePosition[0]);
+  expect_found(kCataloguePosition[1]);
+}
+
 TEST_F(VerifyTest, ADamagedSuperblockIsFound) {
   drive_.head[20] ^= std::byte{1};
   EXPECT_EQ(kinds(), Kinds{Finding::Kind::kCorruptSuperblock});
