@@ -47,6 +47,13 @@ bool is_virtual_device(std::string_view name) {
 void check_device(Check& check, std::size_t i) {
   const std::string& device = check.config.ports[i].device;
   const std::string name = device_name(device);
+  const std::uint32_t buffer_bytes = check.config.ports[i].buffer_bytes;
+  if (buffer_bytes != 0 && (buffer_bytes < kBufferBytesMin || buffer_bytes > kBufferBytesMax)) {
+    check.refuse(at("port", i, "buffer_bytes"),
+                 fmt::format("must be 0, or from {} to {}", format_size(kBufferBytesMin),
+                             format_size(kBufferBytesMax)));
+    return;
+  }
   if (is_pci_address(device) || (is_virtual_device(name) && name.size() <= kDeviceNameBytesMax)) {
     if (auto plan = device_of(check.config.ports[i], check.config); !plan) {
       check.refuse(at("port", i, "device"), plan.error().what);

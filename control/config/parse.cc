@@ -15,6 +15,20 @@ namespace {
 
 constexpr std::size_t kFileBytesMax = 4 * kMiB;
 
+// What a file says is repeated to a terminal: it shall not command it.
+std::string printable(const std::string& text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7F) {
+      shown += fmt::format("\\x{:02X}", code);
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
 // One file being read: where problems go.
 struct Reading {
   const std::string& file;
@@ -148,7 +162,7 @@ std::string to_string(const ConfigProblem& problem) {
   std::string text = problem.file;
   if (problem.line > 0) text += fmt::format(":{}", problem.line);
   if (!problem.key.empty()) text += ": " + problem.key;
-  return text + ": " + problem.what;
+  return printable(text + ": " + problem.what);
 }
 
 std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text,
@@ -191,9 +205,12 @@ std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string&
     return refuse(fail_errno(errno, "the configuration cannot be read").error().what);
   }
   std::string text(kFileBytesMax + 1, '\0');
+  errno = 0;
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) return refuse("the configuration cannot be read");
+  if (file.bad()) {
+    return refuse(fail_errno(errno, "the configuration cannot be read").error().what);
+  }
   if (text.size() > kFileBytesMax) return refuse("is larger than a configuration can be (4MiB)");
   return parse_config(text, path);
 }

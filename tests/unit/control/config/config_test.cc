@@ -151,6 +151,18 @@ TEST(Config, MissingFileIsAnErrorThatNamesIt) {
               AllOf(HasSubstr("build/no-such.toml"), HasSubstr("No such file")));
 }
 
+TEST(Config, ADirectoryIsNoFileAndSoItSays) {
+  const auto config = load_config("docs");
+  ASSERT_FALSE(config.has_value());
+  EXPECT_THAT(to_string(config.error().at(0)), HasSubstr("Is a directory"));
+}
+
+TEST(Config, WhatAFileSaysDoesNotCommandTheTerminal) {
+  for (const auto* line : {"memory = \"\\u001b[2J\"\npath", "\"\\u001b[2J\" = 1\npath"}) {
+    EXPECT_THAT(problems_of(smallest_with("path", line)), Contains(HasSubstr("\\x1B[2J")));
+  }
+}
+
 struct Refusal {
   std::string_view before, after, says;
 };
@@ -213,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"\"net_ring0\"", "\"net_af_packet0,iface=e,framesz=2048\"\nmtu = 9000",
                 "framesz=2048 cuts packets"},
         Refusal{"\"net_ring0\"", "\"net_ring0\"\nbuffer_bytes = 100",
-                "buffer_bytes = 100 must be 0, or from 2048"},
+                "node.toml:5: port[0].buffer_bytes: must be 0, or from 2KiB to 60KiB"},
         Refusal{"\"net_ring0\"", "\"net_ring0\"\nbuffer_bytes = \"32KiB\"", "raise dpdk.memory"},
         Refusal{"\"net_ring0\"\n[[shard]]", "\"net_ring0\"\nshards = [0]\n[[shard]]\n[[shard]]",
                 "shard[1]: polls nothing: add 1 to the shards of a port"},
