@@ -33,6 +33,7 @@ void catch_signals() {
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGHUP, &action, nullptr);  // the terminal is gone
   std::signal(SIGPIPE, SIG_IGN);        // whoever read the log is gone; messages still come
+  std::signal(SIGXFSZ, SIG_IGN);        // RLIMIT_FSIZE: a write that fails, as on a full drive
 }
 
 // Which cores there are is known on the host that runs the node only.

@@ -50,6 +50,16 @@ class LinuxRing final : public IoRing {
   bool deferred_ = false;  // completions are made when we ask for them
 };
 
+std::string_view remedy_for(int error) {
+  switch (error) {
+    case ENOMEM: return ": raise RLIMIT_MEMLOCK (ulimit -l, LimitMEMLOCK=)";
+    case EMFILE: return ": raise RLIMIT_NOFILE (ulimit -n, LimitNOFILE=)";
+    case EPERM: return ": allow it (sysctl kernel.io_uring_disabled=0, or the container's seccomp)";
+    case ENOSYS: return ": take a kernel that has it, or the container's seccomp off it";
+    default: return "";
+  }
+}
+
 Result<> LinuxRing::start(const IoRingOptions& options) {
   // From the best the newest kernels have down to what every kernel with io_uring takes.
   const unsigned polling = options.kernel_polling ? unsigned{IORING_SETUP_SQPOLL} : 0U;
@@ -67,7 +77,7 @@ Result<> LinuxRing::start(const IoRingOptions& options) {
     deferred_ = (flags & (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN)) != 0;
     if (result != -EINVAL) break;
   }
-  if (result < 0) return fail_errno(-result, "start io_uring");
+  if (result < 0) return fail_errno(-result, fmt::format("start io_uring{}", remedy_for(-result)));
   started_ = true;
   polled_ = options.kernel_polling;
   entries_ = options.entries;

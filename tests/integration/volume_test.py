@@ -156,6 +156,22 @@ class Limits(VolumeTest):
         self.assertEqual(len(node.payloads()), stored)
         self.assertTrue(node.json("verify")["clean"])
 
+    def test_limits_of_the_process_are_said_and_kill_nobody(self):
+        node = Node(self.host, config())
+        node.wrapper = ["prlimit", "--fsize=6000000"]  # the head fits, a segment does not
+        node.start()
+        self.assertIn("File too large", node.log.read_text())
+        self.assertEqual(node.drain(), 0)
+        other = Node(self.host, config(), "other")
+        other.wrapper = ["prlimit", "--memlock=0:0", "setpriv", "--reuid=65534", "--regid=65534",
+                         "--clear-groups", "--bounding-set=-all"]
+        os.chmod(self.host.folder, 0o755)
+        for place in (other.folder, other.runtime):
+            os.chown(place, 65534, 65534)
+        other.start(wait=False)
+        self.assertEqual(other.process.wait(timeout=30), 1)
+        self.assertIn("raise RLIMIT_MEMLOCK", other.log.read_text())
+
     def test_retention_by_bytes_recycles_segments(self):
         node = Node(self.host, config(volume='retention.max_bytes = "32MiB"')).start()
         sent = blast(self.host, node, "--size", 1000, "--count", 200000, "--rate", 200000)
