@@ -50,4 +50,13 @@ void GivenAway::add(const SegmentScan::Found& found) {
   }
 }
 
+void GivenAway::add_slot(const GivenAway& slot) {
+  next_sequence = std::max(next_sequence, slot.next_sequence);
+  for (const auto& [stream, offset] : slot.next_offsets) {
+    std::uint64_t& next = next_offsets[stream];
+    next = std::max(next, offset);
+  }
+  ++slots;
+}
+
 }  // namespace penstock

@@ -32,6 +32,8 @@ struct GivenAway {
   bool doubtful = false;                                // a slot says nothing of what it held
 
   void add(const SegmentScan::Found& found);
+  // What another slot holds.
+  void add_slot(const GivenAway& slot);
 };
 
 }  // namespace penstock

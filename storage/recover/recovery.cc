@@ -1,7 +1,6 @@
 #include "storage/recover/recovery.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -23,6 +22,8 @@ class VolumeRecovery {
  private:
   Result<> sort_slot(SlotIndex slot);
   Result<> sort_segment(const SegmentHeader& header);
+  Result<> sort_blank(SlotIndex slot);
+  Result<std::map<LogNumber, GivenAway>> blocks_in(SlotIndex slot);
   Result<> quarantine(SlotIndex slot, Finding::Kind kind, std::string what);
   // Reads one page; false when the drive does not give it.
   Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
@@ -78,6 +79,7 @@ Result<> VolumeRecovery::sort_slot(SlotIndex slot) {
                           : "segment header: of another volume");
   }
   if (header && header->state == SlotState::kUsed) return sort_segment(*header);
+  if (!header) return sort_blank(slot);
   result_.free_slots.push_back(slot);
   return {};
 }
@@ -105,31 +107,51 @@ Result<> VolumeRecovery::sort_segment(const SegmentHeader& header) {
   return {};
 }
 
-// The slot is left as it is. Which segment it held is not known, but what its blocks were given
-// must not be given again.
-Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::string what) {
+// Made and never used; or its header is lost, if there are blocks. A node that took the slot
+// meanwhile gave it a header first.
+Result<> VolumeRecovery::sort_blank(SlotIndex slot) {
+  auto held = blocks_in(slot);
+  if (!held) return std::unexpected(std::move(held.error()));
+  if (held->empty()) {
+    result_.free_slots.push_back(slot);
+    return {};
+  }
+  auto readable = read_page(slot, 0);
+  if (!readable) return std::unexpected(std::move(readable.error()));
+  if (*readable && !all_zero(page())) return sort_slot(slot);
+  return quarantine(slot, Finding::Kind::kCorruptHeader,
+                    "segment header: blank, in front of blocks");
+}
+
+Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot) {
   const Superblock& superblock = volume_.superblock();
   SegmentHeader any{};
   any.volume = superblock.volume;
   any.slot = slot.value;
   any.segment_bytes = superblock.segment_bytes;
   SegmentScan scan(device_, any, footer_page(any.segment_bytes));
-  std::set<LogNumber> held;
+  std::map<LogNumber, GivenAway> held;
   for (std::uint32_t from = 1;;) {
     auto found = scan.search(from);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) break;
-    const LogNumber log((*found)->header.log);
-    logs_[log].given.add(**found);
-    held.insert(log);
+    held[LogNumber((*found)->header.log)].add(**found);
     from = (*found)->position + (*found)->header.length / kPageBytes;
   }
-  for (const LogNumber log : held) ++logs_[log].given.slots;
-  doubtful_ |= held.empty();
   result_.bytes_read += scan.bytes_read();
+  return held;
+}
+
+// The slot is left as it is. Which segment it held is not known, but what its blocks were given
+// must not be given again.
+Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::string what) {
+  auto held = blocks_in(slot);
+  if (!held) return std::unexpected(std::move(held.error()));
+  for (const auto& [log, given] : *held) logs_[log].given.add_slot(given);
+  doubtful_ |= held->empty();
   result_.quarantined_slots.push_back(slot);
-  result_.findings.push_back(
-      {kind, slot, 0, superblock.segment_bytes, std::move(what) + "; the slot is left as it is"});
+  result_.findings.push_back({kind, slot, 0, volume_.superblock().segment_bytes,
+                              std::move(what) + "; the slot is left as it is"});
   return {};
 }
 

@@ -199,6 +199,22 @@ TEST_F(DamageTest, WhatASlotWithoutAHeaderHoldsIsNotGivenAgain) {
   EXPECT_FALSE(log.start.open.has_value());
 }
 
+// In a directory a slot is blank from one end to the other, or it has a header.
+TEST_F(DamageTest, ABlankedHeaderDoesNotMakeItsSlotFree) {
+  closed(0);
+  forge_.begin(1);
+  blocks(4);
+  std::ranges::fill(slot(1).first(kPageBytes), std::byte{0});
+  drive_.slots[2].assign(kMiB, std::byte{0});  // made, and not used yet
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptHeader});
+  EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_EQ(recovered.free_slots, std::vector<SlotIndex>{SlotIndex(2)});
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
+  EXPECT_EQ(next_offset(log), forge_.place.sequence.value);
+}
+
 TEST_F(DamageTest, ALogWithoutAnyReadableHeaderGoesOnBehindItsBlocks) {
   forge_.begin(0);
   blocks(4);
