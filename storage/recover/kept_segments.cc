@@ -27,6 +27,24 @@ std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments) {
   return ends;
 }
 
+std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments) {
+  std::set<std::uint64_t> gaps;
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    const std::uint64_t before = segments[i - 1].header.sequence;
+    if (segments[i].header.sequence > before + 1) gaps.insert(before);
+  }
+  return gaps;
+}
+
+Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header) {
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  auto unreadable = read_pages(device, SlotIndex(header.slot), 0, page);
+  if (!unreadable) return std::unexpected(std::move(unreadable.error()));
+  const auto now = decode_segment_header(page);
+  return unreadable->empty() && now && now->generation != header.generation;
+}
+
 Result<IndexRead> read_index(VolumeDevice& device, SlotIndex slot, const SegmentFooter& footer) {
   const std::uint32_t pages = footer_page(footer.segment_bytes) - footer.index_position;
   const std::size_t size = std::size_t{pages} * kPageBytes;

@@ -2,6 +2,7 @@
 // same for recovery, verify and readers.
 #pragma once
 
+#include <set>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,13 @@ namespace penstock {
 // The log's blocks in each of its segments (oldest first) come before this one: those that a later
 // segment has again, because a write failed here, are void.
 [[nodiscard]] std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments);
+
+// The sequences of those behind which the next number is left out: a segment that was void, or that
+// is missing. `segments`: oldest first.
+[[nodiscard]] std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments);
+
+// Whether the segment's slot holds another one by now.
+[[nodiscard]] Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header);
 
 // The index of a closed segment, from all the bytes up to the footer.
 struct IndexRead {

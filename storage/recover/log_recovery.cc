@@ -50,7 +50,6 @@ class LogRecovery {
   void pass_given_away();
   void finish();
   [[nodiscard]] bool follows(const SegmentScan::Found& found, std::uint64_t limit) const;
-  [[nodiscard]] bool is_unreadable(std::uint32_t slot) const;
   void find(Finding::Kind kind, const SegmentHeader& header, std::uint32_t from, std::uint32_t to,
             std::string_view what) {
     volume_.findings.push_back({kind, SlotIndex(header.slot), std::uint64_t{from} * kPageBytes,
@@ -60,7 +59,7 @@ class LogRecovery {
 
   VolumeDevice& device_;
   std::vector<KeptSegment> segments_;  // sorted
-  std::set<std::uint64_t> void_;       // sequences of those that were dropped
+  std::set<std::uint64_t> gaps_;       // sequences of those behind which numbers are left out
   std::vector<BlockSequence> ends_;    // of their blocks
   std::size_t first_read_ = 0;         // the blocks of this one and of all behind it are read
   GivenAway given_;
@@ -80,6 +79,7 @@ Result<RecoveredLog> LogRecovery::run() {
   std::ranges::sort(segments_, {}, [](const KeptSegment& s) { return s.header.sequence; });
   if (!segments_.empty()) {
     log_.start.next_segment = SegmentSequence(segments_.back().header.sequence + 1);
+    gaps_ = gaps_behind(segments_);
     drop_void();
     ends_ = ends_of(segments_);
     report_missing();
@@ -101,7 +101,6 @@ void LogRecovery::drop_void() {
   for (const KeptSegment& segment : std::views::reverse(segments_)) {
     if (!segment.closed && segment.header.base_sequence >= begin) {
       volume_.free_slots.emplace_back(segment.header.slot);
-      void_.insert(segment.header.sequence);
       continue;
     }
     begin = segment.header.base_sequence;
@@ -114,10 +113,9 @@ void LogRecovery::drop_void() {
 // Segments between two others vanish only when they were void; then the blocks still join.
 void LogRecovery::report_missing() {
   for (std::size_t i = 1; i < segments_.size(); ++i) {
-    const SegmentHeader& header = segments_[i].header;
     if (!segments_[i - 1].closed) continue;  // where it ends, reading tells
     const BlockSequence end = behind(segments_[i - 1].footer);
-    if (end.value < header.base_sequence) find_missing(i, end);
+    if (end.value < segments_[i].header.base_sequence) find_missing(i, end);
   }
 }
 
@@ -159,7 +157,7 @@ Result<> LogRecovery::scan(std::size_t number) {
   const SegmentHeader header = segments_[number].header;
   // Only what a power cut cannot take away any more may be taken for what the log holds.
   auto synced = device_.sync(SlotIndex(header.slot));
-  if (!synced && !is_unreadable(header.slot)) return synced;
+  if (!synced && !has_unreadable(volume_.findings, SlotIndex(header.slot))) return synced;
   contents_ = {};
   whole_ = joined_ = true;
   if (auto entered = enter(number); !entered) return entered;
@@ -233,14 +231,9 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
     }
     return false;
   }
-  const PageBuffer buffer = allocate_pages(kPageBytes);
-  const std::span page(buffer.get(), kPageBytes);
-  auto read = read_pages(device_, SlotIndex(header.slot), 0, page);
-  if (!read) return std::unexpected(std::move(read.error()));
-  const auto now = decode_segment_header(page);
-  if (read->empty() && now && now->generation != header.generation) {
-    return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
-  }
+  auto gone = was_used_again(device_, header);
+  if (!gone) return std::unexpected(std::move(gone.error()));
+  if (*gone) return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
   if (are_elsewhere(fault, number, ahead)) {
     find_missing(number + 1, log_.start.next_sequence);
     skip_rest(scan, number);
@@ -268,11 +261,8 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
 // blocks were in a segment between the two.
 bool LogRecovery::are_elsewhere(BlockFault fault, std::size_t number, const Ahead& ahead) const {
   const SegmentHeader& header = segments_[number].header;
-  if (segments_[number].closed || number + 1 == segments_.size()) return false;
-  if (!nothing_left(fault) || ahead.end != footer_page(header.segment_bytes)) return false;
-  const std::uint64_t later = segments_[number + 1].header.sequence;
-  const auto dropped = std::distance(void_.upper_bound(header.sequence), void_.lower_bound(later));
-  return later - header.sequence - 1 > static_cast<std::uint64_t>(dropped);
+  return nothing_left(fault) && ahead.end == footer_page(header.segment_bytes) &&
+         !segments_[number].closed && gaps_.contains(header.sequence);
 }
 
 Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_t number,
@@ -357,21 +347,12 @@ Result<> LogRecovery::judge_index(std::size_t number) {
   return {};
 }
 
-bool LogRecovery::is_unreadable(std::uint32_t slot) const {
-  return std::ranges::any_of(volume_.findings, [&](const Finding& finding) {
-    return finding.kind == Finding::Kind::kUnreadable && finding.slot.value == slot;
-  });
-}
-
 // The log goes on behind what slots without a readable header hold of it, in another segment.
 void LogRecovery::pass_given_away() {
   // No segment of the log that is not void is without a block: none has a later number.
   const std::uint64_t segment = given_.next_sequence + given_.slots + 1;
   log_.start.next_segment = std::max(log_.start.next_segment, SegmentSequence(segment));
-  for (const auto& [stream, next] : given_.next_offsets) {
-    std::uint64_t& known = next_offsets_[stream];
-    known = std::max(known, next);
-  }
+  raise_offsets(next_offsets_, given_.next_offsets);
   if (given_.next_sequence <= log_.start.next_sequence.value) return;
   log_.start.next_sequence = BlockSequence(given_.next_sequence);
   whole_ = false;
@@ -387,7 +368,8 @@ void LogRecovery::finish() {
   if (unused) {
     // Taken, and nothing in it can have been acknowledged.
     const SlotIndex slot(segments_.back().header.slot);
-    (is_unreadable(slot.value) ? volume_.quarantined_slots : volume_.free_slots).push_back(slot);
+    (has_unreadable(volume_.findings, slot) ? volume_.quarantined_slots : volume_.free_slots)
+        .push_back(slot);
     segments_.pop_back();
   } else if (open) {
     const SegmentHeader& last = segments_.back().header;
@@ -400,7 +382,7 @@ void LogRecovery::finish() {
                 .position = position_};
     // One with a hole is left as it is: its index could not say where its blocks are. So is one
     // that the drive does not give.
-    if (whole_ && !is_unreadable(last.slot)) {
+    if (whole_ && !has_unreadable(volume_.findings, SlotIndex(last.slot))) {
       log_.start.open =
           LogStart::OpenSegment{last, {}, position_, contents_.index(), contents_.payload_bytes()};
     }

@@ -37,6 +37,14 @@ void RebuiltIndex::add_run(RunReader run, std::uint32_t block) {
   }
 }
 
+void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
+                   const std::map<std::uint64_t, std::uint64_t>& others) {
+  for (const auto& [stream, offset] : others) {
+    std::uint64_t& known = offsets[stream];
+    known = std::max(known, offset);
+  }
+}
+
 void GivenAway::add(const SegmentScan::Found& found) {
   next_sequence = std::max(next_sequence, found.header.sequence + 1);
   BlockReader block(found.bytes);
@@ -52,10 +60,7 @@ void GivenAway::add(const SegmentScan::Found& found) {
 
 void GivenAway::add_slot(const GivenAway& slot) {
   next_sequence = std::max(next_sequence, slot.next_sequence);
-  for (const auto& [stream, offset] : slot.next_offsets) {
-    std::uint64_t& next = next_offsets[stream];
-    next = std::max(next, offset);
-  }
+  raise_offsets(next_offsets, slot.next_offsets);
   ++slots;
 }
 

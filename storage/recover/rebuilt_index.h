@@ -24,6 +24,10 @@ class RebuiltIndex {
   std::uint64_t payload_bytes_ = 0;  // of each message once
 };
 
+// By stream: an offset that is higher in the other one counts.
+void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
+                   const std::map<std::uint64_t, std::uint64_t>& others);
+
 // What blocks in slots without a readable header were given: their log goes on behind it.
 struct GivenAway {
   std::uint64_t next_sequence = 0;

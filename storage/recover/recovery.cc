@@ -176,6 +176,12 @@ std::string_view to_string(Finding::Kind kind) {
   return "unknown";
 }
 
+bool has_unreadable(const std::vector<Finding>& findings, SlotIndex slot) {
+  return std::ranges::any_of(findings, [&](const Finding& finding) {
+    return finding.kind == Finding::Kind::kUnreadable && finding.slot == slot;
+  });
+}
+
 // A slot that is gone, or a segment that is missing between two others, may be a node's doing
 // between two of our reads: then another look finds it otherwise.
 Result<RecoveredVolume> recover_volume(Volume& volume) {

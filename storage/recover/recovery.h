@@ -50,6 +50,9 @@ struct Finding {
   return finding.kind != Finding::Kind::kTornTail;
 }
 
+// Whether the drive does not give some of the slot.
+[[nodiscard]] bool has_unreadable(const std::vector<Finding>& findings, SlotIndex slot);
+
 struct RecoveredLog {
   LogStart start;
   std::vector<KeptSegment> segments;  // oldest first

@@ -271,8 +271,7 @@ Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
     }
     const std::uint32_t bad = scan.position();
     const bool unreadable = scan.fault() == BlockFault::kUnreadable;
-    const std::string_view why =
-        *found ? "does not follow the block before it" : to_string(scan.fault());
+    const auto why = *found ? "does not follow the block before it" : to_string(scan.fault());
     bool proven = result_.next < must && result_.next < context_.end;
     auto next = find_next(scan, bad + 1, proven);
     if (!next) return std::unexpected(std::move(next.error()));
@@ -280,8 +279,8 @@ Result<> SegmentChecker::check_in_order(SegmentScan& scan, std::uint32_t stop) {
     // A crash leaves pages that are not whole, but none that the drive does not give.
     if (!proven && !(unreadable && *next)) return {};
     // The segment ends here: what follows is missing with the one behind it.
-    const bool closed = footer_state_ == FooterState::kWhole;
-    if (context_.gap_behind && !closed && !*next && nothing_left(scan.fault())) return {};
+    const bool open = footer_state_ != FooterState::kWhole;
+    if (open && context_.gap_behind && !*next && nothing_left(scan.fault())) return {};
     result_.whole = false;
     const std::uint32_t end = *next ? (*next)->position : stop;
     find(Finding::Kind::kCorruptBlock, bad, end,

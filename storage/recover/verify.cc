@@ -117,6 +117,7 @@ Result<> VolumeVerifier::check_log(LogNumber number, std::vector<KeptSegment>& s
   auto durable = durable_end(segments);
   if (!durable) return std::unexpected(std::move(durable.error()));
   const std::vector<BlockSequence> ends = ends_of(segments);
+  const std::set<std::uint64_t> gaps = gaps_behind(segments);
   SegmentSequence oldest_kept(0);
   for (const KeptSegment& segment : segments) {
     oldest_kept = std::max(oldest_kept, SegmentSequence(segment.header.oldest_sequence));
@@ -125,9 +126,8 @@ Result<> VolumeVerifier::check_log(LogNumber number, std::vector<KeptSegment>& s
   std::optional<SegmentCheck> before;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const SegmentHeader& header = segments[i].header;
-    const bool last = i + 1 == segments.size();
-    SegmentContext context{last, ends[i], *durable,
-                           !last && segments[i + 1].header.sequence > header.sequence + 1};
+    SegmentContext context{i + 1 == segments.size(), ends[i], *durable,
+                           gaps.contains(header.sequence)};
     // Behind the end of the log there are only writes that a crash left.
     const bool cut = before && before->next.value < header.base_sequence &&
                      before->next >= *durable && header.sequence > oldest_kept.value &&
