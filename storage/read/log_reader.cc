@@ -17,7 +17,7 @@ LogReader::LogReader(Volume& volume, LogNumber log, std::optional<StreamId> stre
     : volume_(volume),
       log_(log),
       stream_(stream),
-      list_(volume, log, std::move(segments)),
+      list_(volume, log, std::move(segments), end),
       end_(end),
       gaps_(log) {
   seek_beginning();
@@ -187,38 +187,46 @@ Result<> LogReader::handle_bad_block() {
   if (!*held) return go_on_behind_trimmed();
   auto newer = learn_newer();
   if (!newer) return std::unexpected(std::move(newer.error()));
-  if (!*newer) pass_bad_block();
-  return {};
+  return *newer ? Result<>{} : pass_bad_block();
 }
 
-void LogReader::pass_bad_block() {
-  const SegmentHeader& header = list_[current_].header;
-  const BlockSequence end = limit();
+Result<> LogReader::pass_bad_block() {
   if (!joined_) {
-    at_ = wanted_ = std::max(wanted_, end);
-    return;
+    at_ = wanted_ = std::max(wanted_, limit());
+    return {};
   }
+  const SegmentHeader& header = list_[current_].header;
+  const SegmentHeader* next = current_ + 1 < list_.size() ? &list_[current_ + 1].header : nullptr;
   const std::uint32_t bad = scan_->position();
-  const bool blank = scan_->fault() == BlockFault::kNeverWritten;
-  const bool missing = blank && current_ + 1 < list_.size() &&
-                       list_[current_ + 1].header.sequence > header.sequence + 1;
-  gaps_.note(missing ? GapKind::kLost : GapKind::kCorrupt,
+  const BlockFault fault = scan_->fault();
+  const bool alone = next != nullptr ? next->sequence > header.sequence + 1
+                                     : end_.generation.value != header.generation;
+  const bool missing = fault == BlockFault::kNeverWritten && next != nullptr && alone;
+  // This one should have been retired before those behind it were.
+  const bool trimmed = missing && header.sequence < list_.oldest_kept().value;
+  gaps_.note(trimmed ? GapKind::kTrimmed : (missing ? GapKind::kLost : GapKind::kCorrupt),
              fmt::format("log {}: block {} in slot {} at byte {}: {}", log_, at_, header.slot,
                          std::uint64_t{bad} * kPageBytes,
-                         scan_->fault() == BlockFault::kNone ? "does not follow the block before it"
-                                                             : to_string(scan_->fault())));
+                         fault == BlockFault::kNone ? "does not follow the block before it"
+                                                    : to_string(fault)));
   const std::uint64_t number = at_.value - header.base_sequence;
-  ++at_;
-  wanted_ = std::max(wanted_, at_);
   if (index_ && number < index_->blocks.size()) {
     const IndexEntry& entry = index_->blocks[number];
     scan_->go_to(entry.position + entry.pages);
     crc_ = entry.crc;
-  } else {
-    scan_->go_to(bad + 1);
-    crc_.reset();
-    joined_ = false;
+    wanted_ = std::max(wanted_, ++at_);
+    return {};
   }
+  // If the log went on in a segment whose header is lost, what lies behind here may be what a crash
+  // left.
+  Result<bool> goes_on = alone ? scan_->proves(bad + 1, at_) : true;
+  if (!goes_on) return std::unexpected(std::move(goes_on.error()));
+  at_ = *goes_on ? at_ + 1 : std::max(at_, limit());
+  wanted_ = std::max(wanted_, at_);
+  scan_->go_to(bad + 1);
+  crc_.reset();
+  joined_ = false;
+  return {};
 }
 
 // ---- Segments -----------------------------------------------------------------------------------
@@ -249,13 +257,16 @@ Result<bool> LogReader::learn_newer() {
 
 Result<> LogReader::go_on_behind_trimmed() {
   const BlockSequence wanted = wanted_;
-  if (auto done = list_.look_for_all(); !done) return done;
+  if (auto done = list_.look_for_all(end_); !done) return done;
   scan_.reset();
   current_ = 0;
   while (current_ < list_.size() && list_.end(current_) <= wanted_) ++current_;
-  if (current_ < list_.size()) wanted_ = std::max(wanted_, list_.begin(current_));
-  gaps_.note(GapKind::kTrimmed, fmt::format("log {}: blocks {} to {} were trimmed by retention",
-                                            log_, wanted, wanted_.value - 1));
+  if (current_ < list_.size()) {
+    wanted_ = std::max(wanted_, list_.begin(current_));
+    if (wanted_ == wanted) return {};  // another segment may have it
+  }
+  gaps_.note(GapKind::kTrimmed,
+             fmt::format("log {}: blocks from {} on were trimmed by retention", log_, wanted));
   return {};
 }
 
@@ -294,7 +305,9 @@ void LogReader::skip_by_index() {
       first = blocks.size();
     } else {
       if (!gaps_.expected() && !from_time_ && first <= partition->first_block) {
-        gaps_.expect(Offset(partition->first_offset));
+        const Offset offset(partition->first_offset);
+        gaps_.meet(offset);
+        gaps_.expect(offset);
       }
       first = std::max<std::size_t>(first, partition->first_block);
       stop_ = at_.value + partition->last_block + 1;

@@ -70,7 +70,7 @@ class LogReader {
   [[nodiscard]] Result<std::optional<SegmentScan::Found>> look();
   void take(const SegmentScan::Found& found);
   [[nodiscard]] Result<> handle_bad_block();
-  void pass_bad_block();
+  [[nodiscard]] Result<> pass_bad_block();
   [[nodiscard]] Result<> go_on_behind_trimmed();
   [[nodiscard]] Result<> enter();
   void skip_by_index();

@@ -31,7 +31,7 @@ Result<> LogReader::need_current_list() {
   if (!held) return std::unexpected(std::move(held.error()));
   Result<> done;
   if (!*held) {
-    done = list_.look_for_all();
+    done = list_.look_for_all(end_);
   } else if (list_stale_) {
     done = list_.look_for_newer(end_);
   }
@@ -192,6 +192,7 @@ Result<> LogReader::seek_last(std::uint64_t count) {
     if (!first) return std::unexpected(std::move(first.error()));
     return seek_offset(std::max(*first, Offset(next->value - std::min(next->value, count))));
   }
+  if (count == 0) return seek_end();
   if (auto done = need_current_list(); !done) return done;
   std::uint64_t total = 0;
   std::size_t segment = list_.size();

@@ -87,10 +87,18 @@ Result<> SegmentList::look_for_newer(const LogEnd& end) {
       }
     }
   }
-  return look_for_all();
+  return look_for_all(end);
 }
 
-Result<> SegmentList::look_for_all() {
+void SegmentList::know(std::vector<KeptSegment> segments, const LogEnd& end) {
+  std::erase_if(segments, [&](const KeptSegment& segment) {
+    return segment.header.base_sequence > end.durable.value;
+  });
+  segments_ = std::move(segments);
+  ends_ = ends_of(segments_);
+}
+
+Result<> SegmentList::look_for_all(const LogEnd& end) {
   auto slots = volume_->device().list_slots();
   if (!slots) return std::unexpected(std::move(slots.error()));
   std::vector<KeptSegment> found;
@@ -100,8 +108,7 @@ Result<> SegmentList::look_for_all() {
     if (*segment) found.push_back(**segment);
   }
   std::ranges::sort(found, {}, sequence_of);
-  segments_ = std::move(found);
-  ends_ = ends_of(segments_);
+  know(std::move(found), end);
   return {};
 }
 

@@ -22,9 +22,12 @@ struct LogEnd {
 // One thread. The volume outlives it.
 class SegmentList {
  public:
-  // `segments`: oldest first.
-  SegmentList(Volume& volume, LogNumber log, std::vector<KeptSegment> segments)
-      : volume_(&volume), log_(log), segments_(std::move(segments)), ends_(ends_of(segments_)) {}
+  // `segments`: oldest first. Here and below only those count that begin in front of the log's end:
+  // another may be on the drive before the one in front of it.
+  SegmentList(Volume& volume, LogNumber log, std::vector<KeptSegment> segments, const LogEnd& end)
+      : volume_(&volume), log_(log) {
+    know(std::move(segments), end);
+  }
 
   [[nodiscard]] std::size_t size() const { return segments_.size(); }
   [[nodiscard]] const KeptSegment& operator[](std::size_t i) const { return segments_[i]; }
@@ -47,7 +50,7 @@ class SegmentList {
   // one known last, else all slot headers are read.
   [[nodiscard]] Result<> look_for_newer(const LogEnd& end);
   // Reads all slot headers.
-  [[nodiscard]] Result<> look_for_all();
+  [[nodiscard]] Result<> look_for_all(const LogEnd& end);
 
   // Whether segment `i` is closed; then its footer is known.
   [[nodiscard]] Result<bool> learn_footer(std::size_t i);
@@ -56,6 +59,7 @@ class SegmentList {
   [[nodiscard]] Result<std::optional<SegmentIndex>> read_index(std::size_t i);
 
  private:
+  void know(std::vector<KeptSegment> segments, const LogEnd& end);
   // The segment of this log that the slot holds, if any.
   [[nodiscard]] Result<std::optional<KeptSegment>> read_header(SlotIndex slot);
   // Reads one page; false when the drive does not give it.

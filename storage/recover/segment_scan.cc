@@ -87,4 +87,18 @@ Result<std::optional<SegmentScan::Found>> SegmentScan::search(std::uint32_t from
   return std::nullopt;
 }
 
+Result<bool> SegmentScan::proves(std::uint32_t from, BlockSequence durable) {
+  const std::uint32_t resume = position_;
+  bool proven = false;
+  while (!proven) {
+    auto found = search(from);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) break;
+    proven = (*found)->header.durable_sequence > durable.value;
+    from = (*found)->position + 1;
+  }
+  position_ = resume;
+  return proven;
+}
+
 }  // namespace penstock

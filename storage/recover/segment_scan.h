@@ -41,6 +41,9 @@ class SegmentScan {
   // The next whole block of this segment at or behind `from`, looked for page by page.
   [[nodiscard]] Result<std::optional<Found>> search(std::uint32_t from);
 
+  // Whether a whole block at or behind `from` says that this one was durable.
+  [[nodiscard]] Result<bool> proves(std::uint32_t from, BlockSequence durable);
+
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
   // Pages that the drive did not give, of all that were read.
   [[nodiscard]] const std::set<std::uint32_t>& unreadable() const { return unreadable_; }

@@ -223,5 +223,22 @@ TEST(LiveLogReader, EveryMessageOfALiveLogIsReadOrInATrimmedGap) {
   EXPECT_GT(trimmed, 0U);
 }
 
+// Headers reach the drive in any order: this one did before that of the segment in front of it.
+TEST_F(LogReaderTest, ASegmentBehindTheDurableEndIsNotTheBeginning) {
+  forge_.begin(0);
+  const LogEnd begun = end();
+  blocks(2);
+  const LogEnd durable = end();
+  forge_.begin(1);
+  std::vector<std::byte> header(slot(0).begin(), slot(0).begin() + kPageBytes);
+  std::ranges::fill(slot(0).first(kPageBytes), std::byte{0});
+  RecoveredLog log = recover_volume(volume_).value().logs[kLog];
+  LogReader all(volume_, kLog, kAll, log.segments, begun);
+  EXPECT_TRUE(read(all).numbers.empty());
+  std::ranges::copy(header, slot(0).begin());
+  all.refresh(durable);
+  EXPECT_EQ(read(all).numbers, count(0, written_));
+}
+
 }  // namespace
 }  // namespace penstock
