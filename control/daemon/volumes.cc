@@ -159,6 +159,7 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   };
   running.keeper = std::make_unique<Keeper>(*running.volume, options, clock);
   for (const SlotIndex slot : running.recovered.free_slots) running.keeper->add_free_slot(slot);
+  for (const SlotIndex slot : running.recovered.void_slots) running.keeper->add_void_slot(slot);
   for (const SlotIndex slot : running.recovered.quarantined_slots) {
     running.keeper->add_quarantined_slot(slot);
   }

@@ -43,7 +43,7 @@ Result<CaptureSetId> CaptureTable::add_set(std::span<const StreamId> streams) {
   }
   Set set;
   for (const StreamId stream : streams) {
-    auto partition = add_partition(stream, Offset(0));
+    auto partition = add_partition(stream, new_offset_);
     if (!partition) return std::unexpected(std::move(partition.error()));
     set.streams[set.size] = stream;
     set.partitions[set.size++] = *partition;

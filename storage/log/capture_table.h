@@ -32,6 +32,8 @@ class CaptureTable {
 
   CaptureTable();
 
+  // Where the partition of a stream that is new to the log begins.
+  void begin_new_at(Offset offset) { new_offset_ = offset; }
   // The number of the stream's partition, made when it is new. kNoSpace when the table is full.
   [[nodiscard]] Result<std::uint32_t> add_partition(StreamId stream, Offset next_offset);
   // The same streams in the same order give the same id.
@@ -53,6 +55,7 @@ class CaptureTable {
     std::array<StreamId, kCapturesMax> streams;
     std::array<std::uint32_t, kCapturesMax> partitions;
   };
+  Offset new_offset_{0};
   std::vector<Partition> partitions_;
   std::vector<Set> sets_;
 };

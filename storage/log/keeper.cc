@@ -38,6 +38,12 @@ void Keeper::add_free_slot(SlotIndex slot) {
   update_status();
 }
 
+void Keeper::add_void_slot(SlotIndex slot) {
+  supply_.know(slot);
+  void_.push_back(slot);
+  update_status();
+}
+
 void Keeper::add_quarantined_slot(SlotIndex slot) {
   supply_.know(slot);
   ++quarantined_;
@@ -56,8 +62,9 @@ bool Keeper::all_have_slots() const {
 
 bool Keeper::step() {
   bool worked = false;
+  for (auto& [number, log] : logs_) worked |= handle_events(log);
+  worked |= free_void_slot();
   for (auto& [number, log] : logs_) {
-    worked |= handle_events(number, log);
     if (is_due(log)) worked |= retire_oldest(log);
   }
   worked |= keep_space_free();
@@ -66,7 +73,7 @@ bool Keeper::step() {
   return worked;
 }
 
-bool Keeper::handle_events(LogNumber number, Log& log) {
+bool Keeper::handle_events(Log& log) {
   if (log.channel == nullptr) return false;
   bool worked = false;
   while (auto event = log.channel->events.pop()) {
@@ -93,24 +100,38 @@ bool Keeper::handle_events(LogNumber number, Log& log) {
         volume_.device().close_slot(event->file);
         // Its header may never have become durable: then it was not counted as taken.
         if (std::erase_if(log.segments, same) == 0) --log.ready;
-        // It may also lie on the drive, and must not come back when younger ones are gone.
-        if (auto freed = mark_free(number.value, slot); freed) {
-          supply_.add_free(slot);
-        } else {
-          fault_ = freed.error().what;
-          supply_.rest(slot);
-        }
-        retry_at_ = MonotonicNanos(0);
+        void_.push_back(slot);
         break;
     }
   }
   return worked;
 }
 
+// The header of a void segment may lie on the drive, and must not make data of it when the younger
+// segment is gone.
+bool Keeper::free_void_slot() {
+  if (void_.empty() || clock_.monotonic_now() < void_at_) return false;
+  const SlotIndex slot = void_.back();
+  if (auto freed = mark_free(0, slot); freed) {
+    supply_.add_free(slot);
+    retry_at_ = MonotonicNanos(0);
+  } else {
+    fault_ = freed.error().what;
+    void_at_ = clock_.monotonic_now() + kRetirePauseNs;
+    if (++void_failures_ < kRetireTries) return false;
+    void_at_ = MonotonicNanos(0);
+    supply_.rest(slot);
+  }
+  void_failures_ = 0;
+  void_.pop_back();
+  return true;
+}
+
 // Whether the oldest segment may go: not the last one, and not the newest closed one, whose index
 // holds where every partition goes on.
 bool Keeper::can_retire(const Log& log) const {
-  if (log.segments.size() < 2 || clock_.monotonic_now() < log.retire_at) return false;
+  if (!void_.empty() || log.segments.size() < 2 || clock_.monotonic_now() < log.retire_at)
+    return false;
   const auto closed = std::ranges::count_if(log.segments, &KeptSegment::closed);
   return closed > (log.segments.front().closed ? 1 : 0);
 }
@@ -290,7 +311,7 @@ void Keeper::tell_shortage() {
 void Keeper::update_status() {
   tell_shortage();
   const bool failing =
-      supply_.resting_slots() > 0 ||
+      supply_.resting_slots() > 0 || void_failures_ > 0 ||
       std::ranges::any_of(logs_, [](const auto& entry) { return entry.second.failures > 0; });
   if (!failing) fault_.clear();
   const bool waiting = shortage_ && !all_have_slots();
@@ -298,7 +319,7 @@ void Keeper::update_status() {
   status_.last_error = waiting ? shortage_->what : fault_;
   status_.slots = supply_.slots();
   status_.free_slots = supply_.free_slots();
-  status_.quarantined_slots = quarantined_ + supply_.resting_slots();
+  status_.quarantined_slots = quarantined_ + void_.size() + supply_.resting_slots();
 }
 
 }  // namespace penstock

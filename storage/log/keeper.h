@@ -57,8 +57,10 @@ class Keeper {
   // A log of this volume, with the segments that recovery found, oldest first. Without a channel
   // nobody writes it any more: only retention looks after it.
   void add_log(LogNumber number, SegmentChannel* channel, std::vector<KeptSegment> segments);
-  // Slots that recovery found free, and those it could not read.
+  // Slots that recovery found free; those whose segment is void, though their header says that it
+  // is used; and those that it could not read.
   void add_free_slot(SlotIndex slot);
+  void add_void_slot(SlotIndex slot);
   void add_quarantined_slot(SlotIndex slot);
 
   // Handles events, applies retention, prepares a slot for the log that has the fewest: a piece of
@@ -83,7 +85,8 @@ class Keeper {
     MonotonicNanos retire_at{0};        // not before: it failed
   };
 
-  bool handle_events(LogNumber number, Log& log);
+  bool handle_events(Log& log);
+  bool free_void_slot();
   [[nodiscard]] bool can_retire(const Log& log) const;
   [[nodiscard]] bool rules_allow_retiring() const;
   [[nodiscard]] bool is_due(const Log& log) const;
@@ -103,6 +106,11 @@ class Keeper {
   Clock& clock_;
   std::map<LogNumber, Log> logs_;
   SlotSupply supply_;
+  // Segments that a younger one makes void: it is not retired before they are free. The last one
+  // failed so often, in a row, and is not tried before.
+  std::vector<SlotIndex> void_;
+  unsigned void_failures_ = 0;
+  MonotonicNanos void_at_{0};
   LogNumber served_{0};         // got the last slot
   MonotonicNanos retry_at_{0};  // no slot is looked for before: there was none, or the drive failed
   MonotonicNanos space_at_{0};  // when the file system's free space is looked at next

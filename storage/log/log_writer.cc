@@ -43,6 +43,7 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
   for (const LogStart::Partition& partition : start.partitions) {
     CHECK(captures_.add_partition(partition.stream, partition.next_offset).has_value());
   }
+  captures_.begin_new_at(start.new_partitions);
   watermarks_.next = watermarks_.written = watermarks_.durable = start.next_sequence;
   if (!start.open) return;
   const LogStart::OpenSegment& open = *start.open;

@@ -50,6 +50,7 @@ struct LogStart {
     Offset next_offset;
   };
   std::vector<Partition> partitions;
+  Offset new_partitions{0};  // where the others begin
 
   // The log's last segment when it was not closed: it is filled on from its last good block. What a
   // crash left behind that place cannot be taken for data, because it does not chain to what

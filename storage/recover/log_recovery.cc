@@ -5,13 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "storage/recover/next_offsets.h"
 #include "storage/recover/page_reads.h"
 
 namespace penstock {
 namespace {
 
-// As many messages as a page can hold at most.
-constexpr std::uint64_t kPageMessagesMax = kPageBytes / sizeof(MessageHeader);
+// Of blocks that are missing with their segment.
+constexpr std::uint64_t kAnyPages = kSegmentBytesMax / kPageBytes;
 
 class LogRecovery {
  public:
@@ -44,10 +45,12 @@ class LogRecovery {
   Result<Ahead> look_ahead(SegmentScan& scan, std::size_t number, std::uint64_t sequence);
   Result<bool> later_proves(std::size_t number, std::uint64_t sequence);
   Result<> judge_index(std::size_t number);
-  void skip_rest(SegmentScan& scan, std::size_t number);
+  void skip_rest(std::size_t number);
+  void skip_end(SegmentScan& scan, std::uint32_t end);
   void take_block(const SegmentScan::Found& found);
   void pass_given_away();
   void finish();
+  [[nodiscard]] std::size_t blocks_read() const { return contents_.index().blocks.size(); }
   [[nodiscard]] bool follows(const SegmentScan::Found& found, std::uint64_t limit) const;
   void find(Finding::Kind kind, const SegmentHeader& header, std::uint32_t from, std::uint32_t to,
             std::string_view what) {
@@ -64,8 +67,7 @@ class LogRecovery {
   GivenAway given_;
   RecoveredVolume& volume_;
   RecoveredLog log_;
-  std::map<std::uint64_t, std::uint64_t> next_offsets_;  // by stream
-  std::uint64_t lost_messages_ = 0;  // that the end of the log may have held, unreadable
+  NextOffsets next_offsets_;
 
   // Of the segment scanned last.
   RebuiltIndex contents_;
@@ -81,8 +83,8 @@ Result<RecoveredLog> LogRecovery::run() {
     gaps_ = gaps_behind(segments_);
     drop_void();
     ends_ = ends_of(segments_);
-    report_missing();
     if (auto done = start_behind_index(); !done) return std::unexpected(std::move(done.error()));
+    report_missing();
     for (std::size_t i = first_read_; i < segments_.size(); ++i) {
       if (auto done = scan(i); !done) return std::unexpected(std::move(done.error()));
     }
@@ -99,7 +101,7 @@ void LogRecovery::drop_void() {
   std::vector<KeptSegment> kept;
   for (const KeptSegment& segment : std::views::reverse(segments_)) {
     if (!segment.closed && segment.header.base_sequence >= begin) {
-      volume_.free_slots.emplace_back(segment.header.slot);
+      volume_.void_slots.emplace_back(segment.header.slot);
       continue;
     }
     begin = segment.header.base_sequence;
@@ -109,10 +111,11 @@ void LogRecovery::drop_void() {
   segments_ = std::move(kept);
 }
 
-// Segments between two others vanish only when they were void; then the blocks still join.
+// Segments between two others vanish only when they were void; then the blocks still join. In front
+// of one that is read, reading tells whether what is missing was durable.
 void LogRecovery::report_missing() {
-  for (std::size_t i = 1; i < segments_.size(); ++i) {
-    if (!segments_[i - 1].closed) continue;  // where it ends, reading tells
+  for (std::size_t i = 1; i < first_read_; ++i) {
+    if (!segments_[i - 1].closed) continue;
     const BlockSequence end = behind(segments_[i - 1].footer);
     if (end.value < segments_[i].header.base_sequence) find_missing(i, end);
   }
@@ -135,9 +138,7 @@ Result<> LogRecovery::start_behind_index() {
     if (!read->index) continue;
     log_.start.next_sequence = std::min(behind(segment.footer), ends_[i - 1]);
     log_.start.last_crc = segment.footer.last_crc;
-    for (const PartitionEntry& partition : read->index->partitions) {
-      next_offsets_[partition.stream] = partition.next_offset;
-    }
+    next_offsets_.know(read->index->partitions);
     first_read_ = i;
     return {};
   }
@@ -187,9 +188,7 @@ Result<> LogRecovery::scan(std::size_t number) {
   }
   position_ = scan.position();
   volume_.bytes_read += scan.bytes_read();
-  for (const PartitionEntry& partition : contents_.index().partitions) {
-    next_offsets_[partition.stream] = partition.next_offset;
-  }
+  next_offsets_.take(contents_.index());
   return segments_[number].closed ? judge_index(number) : Result<>{};
 }
 
@@ -206,7 +205,8 @@ Result<> LogRecovery::enter(std::size_t number) {
     proven = *later;
   }
   if (!proven) return {};
-  if (!segments_[number - 1].closed) find_missing(number, log_.start.next_sequence);
+  find_missing(number, log_.start.next_sequence);
+  next_offsets_.lose_blocks(0, header.base_sequence - expected, kAnyPages);
   log_.start.next_sequence = BlockSequence(header.base_sequence);
   log_.start.last_crc = header.previous_crc;
   return {};
@@ -235,7 +235,8 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   if (*gone) return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
   if (are_elsewhere(fault, number, ahead)) {
     find_missing(number + 1, log_.start.next_sequence);
-    skip_rest(scan, number);
+    next_offsets_.lose_blocks(blocks_read(), ends_[number] - log_.start.next_sequence, kAnyPages);
+    skip_rest(number);
     return false;
   }
   whole_ = false;
@@ -247,8 +248,13 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
          fmt::format("block {} was durable and is damaged: {}", expected,
                      *here ? "does not follow the block before it" : to_string(fault)));
   }
+  if (!ahead.next && !segments_[number].closed && number + 1 == segments_.size()) {
+    skip_end(scan, ahead.end);
+    return false;
+  }
+  next_offsets_.lose_pages(blocks_read(), ahead.end - bad);
   if (!ahead.next) {
-    skip_rest(scan, number);
+    skip_rest(number);
     return false;
   }
   scan.go_to(*ahead.next);
@@ -295,34 +301,29 @@ Result<bool> LogRecovery::later_proves(std::size_t number, std::uint64_t sequenc
     if (segments_[later].closed) return true;
     SegmentScan scan(device_, header, footer_page(header.segment_bytes));
     // Its first blocks may have been sealed before the one in question was durable.
-    for (std::uint32_t from = 1;;) {
-      auto found = scan.search(from);
-      if (!found) return std::unexpected(std::move(found.error()));
-      if (!*found) break;
-      if ((*found)->header.durable_sequence > sequence) return true;
-      from = (*found)->position + 1;
-    }
+    auto proven = scan.proves(1, BlockSequence(sequence));
+    if (!proven || *proven) return proven;
   }
   return false;
 }
 
 // Nothing good follows in this segment: the log goes on with the next one, or behind a closed one.
-void LogRecovery::skip_rest(SegmentScan& scan, std::size_t number) {
+void LogRecovery::skip_rest(std::size_t number) {
   const KeptSegment& segment = segments_[number];
-  if (segment.closed) {
-    log_.start.last_crc = segment.footer.last_crc;
-  } else if (number + 1 < segments_.size()) {
-    log_.start.last_crc = segments_[number + 1].header.previous_crc;
-  } else {
-    // What cannot be read may have held as much as this: none of it is given again.
-    const auto& pages = scan.unreadable();
-    const auto lost =
-        static_cast<std::uint64_t>(std::distance(pages.lower_bound(scan.position()), pages.end()));
-    log_.start.next_sequence = log_.start.next_sequence + std::max<std::uint64_t>(lost, 1);
-    lost_messages_ = lost * kPageMessagesMax;
-    return;
-  }
+  log_.start.last_crc =
+      segment.closed ? segment.footer.last_crc : segments_[number + 1].header.previous_crc;
   log_.start.next_sequence = std::max(log_.start.next_sequence, ends_[number]);
+}
+
+// Nothing good follows in the log: each page that cannot be read may have made a block unreadable.
+// None of those is given again.
+void LogRecovery::skip_end(SegmentScan& scan, std::uint32_t end) {
+  const auto& pages = scan.unreadable();
+  const auto unreadable =
+      static_cast<std::uint64_t>(std::distance(pages.lower_bound(scan.position()), pages.end()));
+  const std::uint64_t lost = std::max<std::uint64_t>(unreadable, 1);
+  log_.start.next_sequence += lost;
+  next_offsets_.lose_blocks(blocks_read(), lost, end - scan.position());
 }
 
 void LogRecovery::take_block(const SegmentScan::Found& found) {
@@ -351,7 +352,7 @@ void LogRecovery::pass_given_away() {
   // No segment of the log that is not void is without a block: none has a later number.
   const std::uint64_t segment = given_.next_sequence + given_.slots + 1;
   log_.start.next_segment = std::max(log_.start.next_segment, SegmentSequence(segment));
-  raise_offsets(next_offsets_, given_.next_offsets);
+  next_offsets_.raise(given_.next_offsets);
   if (given_.next_sequence <= log_.start.next_sequence.value) return;
   log_.start.next_sequence = BlockSequence(given_.next_sequence);
   whole_ = false;
@@ -359,15 +360,15 @@ void LogRecovery::pass_given_away() {
 
 void LogRecovery::finish() {
   const bool open = !segments_.empty() && !segments_.back().closed;
-  const bool unused = open && contents_.index().blocks.empty() && whole_;
+  const bool empty = open && contents_.index().blocks.empty() && whole_;
   if (given_.slots > 0) pass_given_away();
-  for (const auto& [stream, next] : next_offsets_) {
-    log_.start.partitions.push_back({StreamId(stream), Offset(next + lost_messages_)});
-  }
+  const bool unused =
+      empty && segments_.back().header.base_sequence != log_.start.next_sequence.value;
+  next_offsets_.fill(log_.start);
   if (unused) {
-    // Taken, and nothing in it can have been acknowledged.
+    // Taken for blocks that are not reached any more: nothing in it can have been acknowledged.
     const SlotIndex slot(segments_.back().header.slot);
-    (has_unreadable(volume_.findings, slot) ? volume_.quarantined_slots : volume_.free_slots)
+    (has_unreadable(volume_.findings, slot) ? volume_.quarantined_slots : volume_.void_slots)
         .push_back(slot);
     segments_.pop_back();
   } else if (open) {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "storage/recover/log_recovery.h"
+#include "storage/recover/lost_header.h"
 #include "storage/recover/page_reads.h"
 
 namespace penstock {
@@ -18,6 +19,10 @@ class VolumeRecovery {
   explicit VolumeRecovery(Volume& volume) : volume_(volume), device_(volume.device()) {}
 
   Result<RecoveredVolume> run();
+  // After run(): slots whose header was lost.
+  Result<std::set<SlotIndex>> lost_headers();
+  // Before run().
+  void distrust(std::set<SlotIndex> slots) { distrusted_ = std::move(slots); }
 
  private:
   Result<> sort_slot(SlotIndex slot);
@@ -39,7 +44,9 @@ class VolumeRecovery {
   PageBuffer page_ = allocate_pages(kPageBytes);
   RecoveredVolume result_;
   std::map<LogNumber, LogParts> logs_;
-  bool doubtful_ = false;  // a slot without a readable header does not say what it held
+  std::set<SlotIndex> distrusted_;    // that say they are free and are not
+  std::vector<SlotIndex> said_free_;  // the others that say so
+  bool doubtful_ = false;             // a slot without a readable header does not say what it held
 };
 
 Result<RecoveredVolume> VolumeRecovery::run() {
@@ -57,7 +64,26 @@ Result<RecoveredVolume> VolumeRecovery::run() {
     if (!log) return std::unexpected(std::move(log.error()));
     result_.logs[number] = std::move(*log);
   }
-  return std::move(result_);
+  return result_;
+}
+
+Result<std::set<SlotIndex>> VolumeRecovery::lost_headers() {
+  std::map<LogNumber, KnownBlocks> known;
+  for (const auto& [number, log] : result_.logs) {
+    known[number] = {log.segments, log.start.next_sequence};
+  }
+  const auto of_log = [&](LogNumber log) {
+    const auto at = known.find(log);
+    return at == known.end() ? nullptr : &at->second;
+  };
+  std::set<SlotIndex> lost;
+  for (const SlotIndex slot : said_free_) {
+    auto judged = has_lost_header(device_, volume_.superblock(), slot, of_log);
+    if (!judged && judged.error().code == Errc::kNotFound) continue;  // removed since
+    if (!judged) return std::unexpected(std::move(judged.error()));
+    if (*judged) lost.insert(slot);
+  }
+  return lost;
 }
 
 // Reads a slot's header and puts it where it belongs.
@@ -80,6 +106,11 @@ Result<> VolumeRecovery::sort_slot(SlotIndex slot) {
   }
   if (header && header->state == SlotState::kUsed) return sort_segment(*header);
   if (!header) return sort_blank(slot);
+  if (distrusted_.contains(slot)) {
+    return quarantine(slot, Finding::Kind::kCorruptHeader,
+                      "segment header: says that the slot is free, but its blocks were durable");
+  }
+  said_free_.push_back(slot);
   result_.free_slots.push_back(slot);
   return {};
 }
@@ -155,6 +186,19 @@ Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::str
   return {};
 }
 
+// What slots without a header hold is known only when the logs are.
+Result<RecoveredVolume> recover_once(Volume& volume) {
+  VolumeRecovery recovery(volume);
+  auto recovered = recovery.run();
+  if (!recovered) return recovered;
+  auto lost = recovery.lost_headers();
+  if (!lost) return std::unexpected(std::move(lost.error()));
+  if (lost->empty()) return recovered;
+  VolumeRecovery again(volume);
+  again.distrust(std::move(*lost));
+  return again.run();
+}
+
 bool is_missing(const Finding& finding) { return finding.kind == Finding::Kind::kMissingSegment; }
 
 }  // namespace
@@ -186,7 +230,7 @@ bool has_unreadable(const std::vector<Finding>& findings, SlotIndex slot) {
 // between two of our reads: then another look finds it otherwise.
 Result<RecoveredVolume> recover_volume(Volume& volume) {
   for (int look = 1;; ++look) {
-    auto recovered = VolumeRecovery(volume).run();
+    auto recovered = recover_once(volume);
     const bool gone = !recovered && recovered.error().code == Errc::kNotFound;
     const bool missing = recovered && std::ranges::any_of(recovered->findings, is_missing);
     if ((!gone || look == kLooks) && (!missing || look > 1)) return recovered;

@@ -64,6 +64,7 @@ struct RecoveredLog {
 struct RecoveredVolume {
   std::map<LogNumber, RecoveredLog> logs;
   std::vector<SlotIndex> free_slots;
+  std::vector<SlotIndex> void_slots;  // free too, though their header says that they are used
   std::vector<SlotIndex> quarantined_slots;
   std::vector<Finding> findings;
   std::uint64_t bytes_read = 0;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "storage/recover/head_check.h"
+#include "storage/recover/lost_header.h"
 #include "storage/recover/page_reads.h"
 
 namespace penstock {
@@ -28,6 +29,7 @@ class VolumeVerifier {
   void check_join(const SegmentCheck& before, const SegmentHeader& header, BlockSequence durable,
                   SegmentSequence oldest_kept, OffsetTrack& offsets);
   void check_names(const OffsetTrack& offsets);
+  Result<> check_free_slots();
   Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
     auto unreadable = read_pages(device_, slot, number, page());
     if (!unreadable) return std::unexpected(std::move(unreadable.error()));
@@ -45,6 +47,8 @@ class VolumeVerifier {
   Catalogue catalogue_;
   VerifyReport report_;
   std::map<LogNumber, std::vector<KeptSegment>> logs_;
+  std::map<LogNumber, KnownBlocks> known_;  // of the logs that were checked
+  std::vector<SlotIndex> free_slots_;
   std::set<std::uint64_t> nameless_;
   bool headers_lost_ = false;  // segments may be missing that are there
 };
@@ -65,6 +69,7 @@ Result<VerifyReport> VolumeVerifier::run() {
       return std::unexpected(std::move(done.error()));
     }
   }
+  if (auto done = check_free_slots(); !done) return std::unexpected(std::move(done.error()));
   return std::move(report_);
 }
 
@@ -96,7 +101,8 @@ Result<> VolumeVerifier::sort_slot(SlotIndex slot) {
     logs_[LogNumber(header->log)].push_back(segment);
     return {};
   }
-  report_.free_slots += free ? 1U : 0U;
+  if (free) free_slots_.push_back(slot);
+  report_.free_slots = free_slots_.size();
   headers_lost_ |= !free;
   OffsetTrack none;
   auto checked = verify_segment(device_, superblock_, slot, {}, none);
@@ -139,7 +145,10 @@ Result<> VolumeVerifier::check_log(LogNumber number, std::vector<KeptSegment>& s
     if (!checked) return std::unexpected(std::move(checked.error()));
     add(*checked);
     report_.logs[number] += checked->totals;
-    if (!is_void) before = std::move(*checked);
+    if (is_void) continue;
+    known_[number].segments.push_back(segments[i]);
+    known_[number].end = checked->next;
+    before = std::move(*checked);
   }
   check_names(offsets);
   return {};
@@ -195,6 +204,22 @@ void VolumeVerifier::check_names(const OffsetTrack& offsets) {
     report_.findings.push_back({Finding::Kind::kWrongCatalogue, kVolumeHead, kCataloguePosition[0],
                                 0, fmt::format("catalogue: stream {:016x} has no name", stream)});
   }
+}
+
+Result<> VolumeVerifier::check_free_slots() {
+  const auto of_log = [&](LogNumber log) {
+    const auto at = known_.find(log);
+    return at == known_.end() ? nullptr : &at->second;
+  };
+  for (const SlotIndex slot : free_slots_) {
+    auto lost = has_lost_header(device_, superblock_, slot, of_log);
+    if (!lost) return std::unexpected(std::move(lost.error()));
+    if (!*lost) continue;
+    report_.findings.push_back(
+        {Finding::Kind::kCorruptHeader, slot, 0, kPageBytes,
+         "segment header: says that the slot is free, but its blocks were durable"});
+  }
+  return {};
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ class LogFixture {
         KeeperOptions{.capacity_bytes = options.capacity_bytes, .retention = options.retention},
         clock_);
     for (const SlotIndex slot : recovered_.free_slots) keeper_->add_free_slot(slot);
+    for (const SlotIndex slot : recovered_.void_slots) keeper_->add_void_slot(slot);
     RecoveredLog& log = recovered_.logs[LogNumber(0)];
     keeper_->add_log(LogNumber(0), &channel_, log.segments);
     if (log.start.open) {

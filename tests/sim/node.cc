@@ -83,6 +83,7 @@ Result<> Node::start_log() {
       KeeperOptions{.capacity_bytes = options_.capacity_bytes, .retention = options_.retention},
       ground_.clock);
   for (const SlotIndex slot : recovered_.free_slots) keeper_->add_free_slot(slot);
+  for (const SlotIndex slot : recovered_.void_slots) keeper_->add_void_slot(slot);
   for (const SlotIndex slot : recovered_.quarantined_slots) keeper_->add_quarantined_slot(slot);
   keeper_->add_log(LogNumber(0), &channel_, log.segments);
   if (log.start.open) {

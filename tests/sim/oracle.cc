@@ -117,7 +117,9 @@ std::vector<Entry> Oracle::entries_in(std::span<const std::byte> block) {
 }
 
 // Messages are stored in the order of their arrival, each arrival once at most, and with the time
-// at which the node took its packet.
+// at which the node took its packet. One that was never reported may be gone after a crash and be
+// back after the next: a block of it that a failed write left behind was void only as long as the
+// segment that was to hold it instead.
 void Oracle::must_have_arrived(const std::vector<Entry>& entries) {
   const auto is = [](const Arrival& arrival, const Entry& entry) {
     return arrival.number == entry.number && arrival.received == entry.received;
@@ -204,8 +206,19 @@ void Oracle::check_block_found(const BlockHeader& header, SlotIndex slot,
   verified_ += entries.size();
   const auto known = blocks_.find(header.sequence);
   if (known != blocks_.end()) {
-    const Stored& stored = known->second;
+    Stored& stored = known->second;
     const auto expected = std::span(journal_.entries()).subspan(stored.first, stored.messages);
+    if (stored.crc != header.crc && is_damaged(header.sequence)) {
+      // Of a block that was written twice, because a write failed, the void copy may stand in for
+      // the other one. Any other block is void, though what said so is damaged.
+      if (!std::ranges::equal(expected, entries)) {
+        stored.lost = true;
+        return;
+      }
+      stored.crc = header.crc;
+      stored.slot = slot;
+      stored.position = header.position;
+    }
     if (stored.crc != header.crc || !std::ranges::equal(expected, entries)) {
       fail(
           fmt::format("block {} at page {} of slot {} is not the one reported durable, at page {} "
@@ -292,9 +305,9 @@ void Oracle::check(Volume& volume, const RecoveredVolume& recovered) {
     check_segment(volume.device(), log->second.segments[i].header, end);
   }
   check_missing(accounted_, kNoNumber);
-  if (log != recovered.logs.end()) check_log_start(log->second.start);
-  // What was still on its way is gone: it cannot turn up later.
-  next_arrival_ = arrivals_.size();
+  if (log != recovered.logs.end() || expects_damage()) {
+    check_log_start(log == recovered.logs.end() ? LogStart{} : log->second.start);
+  }
 }
 
 }  // namespace penstock::sim

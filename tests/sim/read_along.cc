@@ -168,8 +168,9 @@ bool ReadAlong::may_be_missing(const Entry& entry) const {
 bool ReadAlong::may_pass(std::size_t place) const {
   const Entry& entry = oracle_.journal().at(view_, place);
   if (noted_ && may_be_missing(entry)) return true;
-  // Of what retention took nobody is told who asked for no offset.
-  if (!begun_ && oracle_.journal().is_retired(entry.block)) return true;
+  // Of what retention took, or a lost header, in front of all the rest nobody is told who asked for
+  // no offset.
+  if (!begun_ && may_be_missing(entry)) return true;
   if (view_ && entry.offsets[*view_] < from_offset_) return true;
   return !begun_ && from_ && entry.received < *from_;
 }

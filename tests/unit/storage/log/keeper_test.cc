@@ -215,6 +215,25 @@ TEST_F(KeeperTest, ASlotThatHoldsNothingIsMarkedFreeOnTheDrive) {
   EXPECT_TRUE(keeper_->segments(kFirst).empty());
 }
 
+// The younger segment that makes it void may be gone before it otherwise: then it would be data.
+TEST_F(KeeperTest, NothingIsRetiredBeforeAVoidSegmentIsFree) {
+  make_keeper(0, {.max_bytes = 2 * kBytes});
+  add_log(kFirst);
+  settle();
+  const SegmentHeader unused = take(kFirst);
+  drive_.bad_slots = {unused.slot};
+  tell(kFirst, SegmentEvent::Kind::kVoid, unused);
+  fill(kFirst, 5);
+  EXPECT_EQ(keeper_->segments(kFirst).size(), 5U);
+  EXPECT_NE(keeper_->status().last_error.find("a bad slot"), std::string::npos);
+  drive_.bad_slots.clear();
+  wait(10);
+  settle();
+  EXPECT_EQ(state_of(unused.slot), SlotState::kFree);
+  EXPECT_EQ(keeper_->segments(kFirst).size(), 2U);
+  EXPECT_EQ(keeper_->status().last_error, "");
+}
+
 TEST_F(KeeperTest, NothingIsPreparedForLogsThatHaveEnded) {
   make_keeper(0);
   add_log(kFirst);

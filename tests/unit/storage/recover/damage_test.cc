@@ -22,6 +22,12 @@ class DamageTest : public testing::Test {
   using Kinds = std::vector<Finding::Kind>;
 
   std::span<std::byte> slot(std::uint32_t number) { return drive_.slots.at(number); }
+  void say_free(std::uint32_t number) {
+    SegmentHeader header = decode_segment_header(slot(number).first(kPageBytes)).value();
+    header.state = SlotState::kFree;
+    header.generation = 0;
+    encode_segment_header(slot(number).first(kPageBytes), header);
+  }
   void bad_page(std::uint32_t slot, std::uint64_t page) {
     drive_.bad_pages.emplace(slot, static_cast<std::uint32_t>(page));
   }
@@ -128,14 +134,19 @@ TEST_F(DamageTest, ABadPageAnywhereDoesNotStopRecovery) {
     EXPECT_GT(recovered.findings[0].offset + recovered.findings[0].bytes, page * kPageBytes);
     const RecoveredLog& log = recovered.logs.at(kLog);
     EXPECT_EQ(log.start.next_sequence, forge_.place.sequence) << slot << " " << page;
-    EXPECT_EQ(next_offset(log, "rare"), 5U);
     EXPECT_EQ(next_offset(log), forge_.place.sequence.value);
     EXPECT_EQ(recovered.quarantined_slots.size(), page == 0 ? 1U : 0U);
     EXPECT_TRUE(recovered.free_slots.empty());
     return log;
   };
-  recover_without(1, kFooter);
-  recover_without(1, index);
+  for (const auto& [slot, page] : {
+           std::pair{1U, kFooter},
+           {1U, index  },
+           {0U, 0U     },
+           {2U, kFooter}
+  }) {
+    EXPECT_EQ(next_offset(recover_without(slot, page), "rare"), 5U);
+  }
   EXPECT_TRUE(recover_without(0, 0).start.open.has_value());
   EXPECT_FALSE(recover_without(2, 0).start.open.has_value());
   EXPECT_FALSE(recover_without(2, kFooter).start.open.has_value());
@@ -288,6 +299,70 @@ TEST_F(DamageTest, ABlankedLastBlockInFrontOfAVoidSegmentIsDamageWhereItIs) {
   ASSERT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptBlock});
   EXPECT_EQ(recovered.findings[0].slot, SlotIndex(0));
   EXPECT_EQ(recovered.findings[0].offset, third);
+}
+
+// The lost block may have held messages of a stream that is not seen behind it, and of one that is
+// seen nowhere else.
+TEST_F(DamageTest, OffsetsThatALostBlockMayHaveHadAreNotGivenAgain) {
+  forge_.begin(0);
+  forge_.block(5000, {"all", "rare"});
+  forge_.block(5000, {"rare"});
+  const std::size_t lost = forge_.last_offset;
+  const std::size_t lost_messages_max = forge_.last_bytes / sizeof(MessageHeader);
+  forge_.block();
+  forge_.seal();
+  std::ranges::fill(slot(0).subspan(lost, forge_.last_bytes), std::byte{0});
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptBlock});
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(next_offset(log), 2U) << "a block behind the lost one says so";
+  EXPECT_EQ(next_offset(log, "rare"), 1 + lost_messages_max);
+  EXPECT_EQ(log.start.new_partitions, Offset(lost_messages_max));
+}
+
+// The drive lost the write of a header, which still says that the slot is free.
+TEST_F(DamageTest, DurableBlocksBehindALostHeaderAreNeitherForgottenNorOverwritten) {
+  closed(0);
+  for (const bool last : {true, false}) {
+    forge_.begin(1);
+    blocks(4);
+    const BlockSequence end = forge_.place.sequence;
+    if (!last) {
+      forge_.close();
+      forge_.begin(2);
+      blocks(2);
+    }
+    say_free(1);
+    const RecoveredVolume recovered = recover();
+    EXPECT_EQ(kinds(recovered).front(), Finding::Kind::kCorruptHeader);
+    EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
+    EXPECT_TRUE(recovered.free_slots.empty());
+    const RecoveredLog& log = recovered.logs.at(kLog);
+    EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
+    EXPECT_EQ(next_offset(log), forge_.place.sequence.value);
+    EXPECT_GE(log.start.next_sequence, end);
+  }
+}
+
+TEST_F(DamageTest, BlocksOfRetiredAndOfVoidSegmentsMakeNoSlotDoubtful) {
+  closed(0);
+  const ForgePlace begin = forge_.place;
+  forge_.begin(1);
+  blocks(3);
+  for (int i = 0; i < 2; ++i) {  // landed and were never durable
+    forge_.message("void");
+    forge_.seal(begin.sequence + 3);
+  }
+  LogForge again(volume_, begin, 9, "all", Offset(begin.sequence.value));
+  again.begin(2);
+  again.block();
+  again.block();
+  again.block();
+  say_free(0);
+  say_free(1);
+  const RecoveredVolume recovered = recover();
+  for (const Finding& finding : recovered.findings) ADD_FAILURE() << finding.what;
+  EXPECT_EQ(recovered.free_slots, (std::vector{SlotIndex(0), SlotIndex(1)}));
 }
 
 // A running node wrote the page after it was read, and the pages behind it before they were.

@@ -210,15 +210,40 @@ TEST_F(RecoveryTest, BlocksOfARecycledSlotsEarlierUseAreNotData) {
   EXPECT_EQ(log.start.open->position, forge_.position());
 }
 
-TEST_F(RecoveryTest, ASegmentTakenAndNeverUsedIsFree) {
+// A write failed in slot 0 after its block had landed; slot 1 was to have the block again when the
+// node died. Were slot 1 free again, the block of slot 0 would be data after another crash.
+TEST_F(RecoveryTest, ASegmentTakenAndNotUsedYetIsFilledAndKeepsVoidBlocksVoid) {
   forge_.begin(0);
-  blocks(5);
-  forge_.close();
-  forge_.begin(1);
+  blocks(3);
+  const ForgePlace good = forge_.place;
+  forge_.message("landed, void");
+  forge_.seal();
+  LogForge again(volume_, good, 2, "all", Offset(3));
+  again.begin(1);
   const RecoveredVolume recovered = recover();
   EXPECT_TRUE(recovered.findings.empty());
-  EXPECT_EQ(recovered.free_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_TRUE(recovered.free_slots.empty());
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(log.segments.size(), 2U);
+  EXPECT_EQ(log.start.next_sequence, BlockSequence(3));
+  EXPECT_EQ(log.start.last_crc, good.crc);
+  ASSERT_TRUE(log.start.open.has_value());
+  EXPECT_EQ(log.start.open->header.slot, 1U);
+  EXPECT_EQ(log.start.open->position, 1U);
+}
+
+TEST_F(RecoveryTest, ASegmentTakenForBlocksBehindATornOneIsFree) {
+  forge_.begin(0);
+  blocks(3);
+  const BlockSequence good = forge_.place.sequence;
+  forge_.message("torn");
+  forge_.seal();
+  slot(0)[forge_.last_offset + 100] ^= std::byte{1};
+  forge_.begin(1);
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(recovered.void_slots, std::vector<SlotIndex>{SlotIndex(1)});
   EXPECT_EQ(recovered.logs.at(kLog).segments.size(), 1U);
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, good);
 }
 
 TEST_F(RecoveryTest, BlocksThatWereWrittenAgainElsewhereCountOnce) {
@@ -239,7 +264,7 @@ TEST_F(RecoveryTest, BlocksThatWereWrittenAgainElsewhereCountOnce) {
   EXPECT_EQ(log.start.next_sequence, BlockSequence(7));
   EXPECT_EQ(next_offset(log), 7U);
   EXPECT_EQ(log.messages, 7U);
-  EXPECT_EQ(recovered.free_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_EQ(recovered.void_slots, std::vector<SlotIndex>{SlotIndex(1)});
 }
 
 TEST_F(RecoveryTest, LogsOfOneVolumeAreKeptApart) {
@@ -251,6 +276,25 @@ TEST_F(RecoveryTest, LogsOfOneVolumeAreKeptApart) {
   const RecoveredVolume recovered = recover();
   EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, BlockSequence(3));
   EXPECT_EQ(recovered.logs.at(LogNumber(5)).start.next_sequence, BlockSequence(1));
+}
+
+// Both segments were begun and nothing of them was durable: a power cut took the first one's
+// header.
+TEST_F(RecoveryTest, BlocksInFrontOfASegmentThatWereNeverDurableAreNotMissing) {
+  forge_.begin(0);
+  blocks(5);
+  forge_.close();
+  const BlockSequence end = forge_.place.sequence;
+  forge_.begin(1);
+  forge_.message("never durable");
+  forge_.seal(end);
+  forge_.begin(2);
+  std::ranges::fill(slot(1), std::byte{0});
+  const RecoveredVolume recovered = recover();
+  for (const Finding& finding : recovered.findings) ADD_FAILURE() << finding.what;
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, end);
+  EXPECT_EQ(recovered.free_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_EQ(recovered.void_slots, std::vector<SlotIndex>{SlotIndex(2)});
 }
 
 }  // namespace

@@ -188,10 +188,22 @@ TEST_F(VerifyTest, AFreeSlotMayHoldWhatItHeldButNothingElse) {
   SegmentHeader free = forge_.header();
   free.state = SlotState::kFree;
   free.generation = 0;
+  forge_.begin(1, 2);
+  forge_.block();
   put_header(0, free);
   EXPECT_EQ(kinds(), Kinds{});
   slot(0)[kMiB - 100] = std::byte{1};
   EXPECT_EQ(kinds(), Kinds{Finding::Kind::kUnusedNotBlank});
+}
+
+// The drive lost the write of the header: what the slot holds was never retired.
+TEST_F(VerifyTest, DurableBlocksInASlotThatSaysItIsFreeAreFound) {
+  segment(0, 5);
+  SegmentHeader free = forge_.header();
+  free.state = SlotState::kFree;
+  free.generation = 0;
+  put_header(0, free);
+  EXPECT_EQ(kinds(), Kinds{Finding::Kind::kCorruptHeader});
 }
 
 TEST_F(VerifyTest, AnUnreadableHeaderMakesItsSlotUnreadable) {

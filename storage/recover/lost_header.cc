@@ -1,0 +1,68 @@
+#include "storage/recover/lost_header.h"
+
+#include <algorithm>
+
+#include "storage/recover/page_reads.h"
+#include "storage/recover/segment_scan.h"
+
+namespace penstock {
+namespace {
+
+// Whether no segment has this block, which lies between two of them.
+bool is_missing(const KnownBlocks& known, std::uint64_t sequence) {
+  const auto behind_it = std::ranges::upper_bound(
+      known.segments, sequence, {}, [](const KeptSegment& s) { return s.header.base_sequence; });
+  if (behind_it == known.segments.begin() || behind_it == known.segments.end()) return false;
+  const KeptSegment& before = *std::prev(behind_it);
+  return closes(before.footer, before.header) && behind(before.footer).value <= sequence;
+}
+
+// Whether the block's log is not known to hold it, and cannot have lost it in a crash.
+bool is_lost(const BlockHeader& header, const KnownBlocks* known) {
+  if (known == nullptr || known->segments.empty()) return header.durable_sequence > 0;
+  if (header.sequence < known->segments.front().header.base_sequence) return false;
+  return header.durable_sequence > known->end.value || is_missing(*known, header.sequence);
+}
+
+// Whether a page may be the first one of a block that is worth reading.
+bool is_promising(std::span<const std::byte> page, const Superblock& superblock,
+                  const std::function<const KnownBlocks*(LogNumber)>& known) {
+  const auto block = load<BlockHeader>(page);
+  if (block.magic != kBlockMagic || block.volume != superblock.volume) return false;
+  const KnownBlocks* log = known(LogNumber(block.log));
+  return log == nullptr || log->segments.empty() ||
+         block.sequence >= log->segments.front().header.base_sequence;
+}
+
+}  // namespace
+
+Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock, SlotIndex slot,
+                             const std::function<const KnownBlocks*(LogNumber)>& known) {
+  const PageBuffer buffer = allocate_pages(kPageBytes);
+  const std::span page(buffer.get(), kPageBytes);
+  auto read = read_pages(device, slot, 1, page);
+  if (!read) return std::unexpected(std::move(read.error()));
+  if (!read->empty() || !is_promising(page, superblock, known)) return false;
+
+  SegmentHeader any{};
+  any.volume = superblock.volume;
+  any.slot = slot.value;
+  any.segment_bytes = superblock.segment_bytes;
+  SegmentScan scan(device, any, footer_page(any.segment_bytes));
+  bool lost = false;
+  for (std::uint32_t from = 1; !lost;) {
+    auto found = scan.search(from);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return false;
+    const BlockHeader& header = (*found)->header;
+    lost = is_lost(header, known(LogNumber(header.log)));
+    from = (*found)->position + header.length / kPageBytes;
+  }
+  // A running node may have taken the slot since.
+  read = read_pages(device, slot, 0, page);
+  if (!read) return std::unexpected(std::move(read.error()));
+  const auto header = decode_segment_header(page);
+  return header && header->state == SlotState::kFree;
+}
+
+}  // namespace penstock

@@ -1,0 +1,56 @@
+#include "storage/recover/next_offsets.h"
+
+#include <algorithm>
+
+#include "storage/recover/rebuilt_index.h"
+
+namespace penstock {
+namespace {
+
+// As many messages as fit at most.
+constexpr std::uint64_t kPageMessagesMax = kPageBytes / sizeof(MessageHeader);
+constexpr std::uint64_t kBlockMessagesMax = kBlockBytesMax / sizeof(MessageHeader);
+
+}  // namespace
+
+void NextOffsets::know(std::span<const PartitionEntry> partitions) {
+  for (const PartitionEntry& partition : partitions) {
+    offsets_[partition.stream] = partition.next_offset;
+  }
+}
+
+void NextOffsets::lose_pages(std::size_t blocks, std::uint64_t pages) {
+  holes_.push_back({blocks, pages * kPageMessagesMax});
+}
+
+void NextOffsets::lose_blocks(std::size_t blocks, std::uint64_t count, std::uint64_t pages_max) {
+  holes_.push_back({blocks, std::min(count * kBlockMessagesMax, pages_max * kPageMessagesMax)});
+}
+
+void NextOffsets::take(const SegmentIndex& contents) {
+  know(contents.partitions);
+  std::map<std::uint64_t, std::size_t> blocks;  // up to the last one that has the stream
+  for (const PartitionEntry& partition : contents.partitions) {
+    blocks[partition.stream] = partition.last_block + 1;
+  }
+  for (const Hole& hole : holes_) {
+    for (auto& [stream, next] : offsets_) {
+      if (blocks[stream] <= hole.blocks_before) next += hole.messages_max;
+    }
+    new_partitions_ += hole.messages_max;
+  }
+  holes_.clear();
+}
+
+void NextOffsets::raise(const std::map<std::uint64_t, std::uint64_t>& others) {
+  raise_offsets(offsets_, others);
+}
+
+void NextOffsets::fill(LogStart& start) const {
+  for (const auto& [stream, next] : offsets_) {
+    start.partitions.push_back({StreamId(stream), Offset(next)});
+  }
+  start.new_partitions = Offset(new_partitions_);
+}
+
+}  // namespace penstock

@@ -1,0 +1,36 @@
+// Where the partitions of a log go on, so that no offset is given twice: what blocks say, and what
+// lost ones may have held.
+#pragma once
+
+#include <map>
+
+#include "storage/format/segment.h"
+#include "storage/log/log_writer.h"
+
+namespace penstock {
+
+class NextOffsets {
+ public:
+  void know(std::span<const PartitionEntry> partitions);
+  // Durable blocks are missing behind the first `blocks` of the segment being read.
+  void lose_pages(std::size_t blocks, std::uint64_t pages);
+  void lose_blocks(std::size_t blocks, std::uint64_t count, std::uint64_t pages_max);
+  // All there is of the segment was read. A lost block's messages may have been of any stream; of
+  // one that is there again behind it the offsets are known.
+  void take(const SegmentIndex& contents);
+  // By stream: not before these.
+  void raise(const std::map<std::uint64_t, std::uint64_t>& others);
+
+  void fill(LogStart& start) const;
+
+ private:
+  struct Hole {
+    std::size_t blocks_before;
+    std::uint64_t messages_max;
+  };
+  std::map<std::uint64_t, std::uint64_t> offsets_;  // by stream
+  std::vector<Hole> holes_;                         // in the segment being read
+  std::uint64_t new_partitions_ = 0;
+};
+
+}  // namespace penstock
