@@ -1,18 +1,19 @@
 #include "dataplane/port/kernel_drops.h"
 
 #include <dirent.h>
+#include <ifaddrs.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <memory>
 #include <optional>
 #include <string_view>
-
-#include "dataplane/port/device.h"
 
 namespace penstock {
 namespace {
@@ -56,10 +57,8 @@ bool receives_for_driver(int fd, unsigned interface) {
 
 KernelDrops::KernelDrops() : xdp_before_(open_sockets(AF_XDP)) {}
 
-bool KernelDrops::find_sockets(const std::string& device) {
+bool KernelDrops::find_sockets(const std::string& device, unsigned interface) {
   if (device.starts_with("net_af_packet")) {
-    const unsigned interface =
-        if_nametoindex(std::string(device_argument(device, "iface")).c_str());
     packet_ = open_sockets(AF_PACKET);
     std::erase_if(packet_, [&](int fd) { return !receives_for_driver(fd, interface); });
     return !packet_.empty();
@@ -69,10 +68,28 @@ bool KernelDrops::find_sockets(const std::string& device) {
     std::erase_if(xdp_, [&](int fd) { return std::ranges::count(xdp_before_, fd) != 0; });
     return !xdp_.empty();
   }
+  if (device.starts_with("net_tap")) tap_ = interface;
   return true;
 }
 
+// What the host sends to the device is, for its interface, transmitted.
+void KernelDrops::add_tap_drops() {
+  ifaddrs* all = nullptr;
+  std::array<char, IF_NAMESIZE> name{};
+  if (if_indextoname(tap_, name.data()) == nullptr || getifaddrs(&all) != 0) return;
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    const bool counts = one->ifa_addr != nullptr && one->ifa_addr->sa_family == AF_PACKET &&
+                        one->ifa_data != nullptr && name.data() == std::string_view(one->ifa_name);
+    if (!counts) continue;
+    const std::uint32_t now = static_cast<const rtnl_link_stats*>(one->ifa_data)->tx_dropped;
+    tap_drops_ += now - tap_read_;
+    tap_read_ = now;
+  }
+  freeifaddrs(all);
+}
+
 std::uint64_t KernelDrops::total() {
+  add_tap_drops();
   for (const int fd : packet_) {
     const auto since = socket_option<tpacket_stats>(fd, SOL_PACKET, PACKET_STATISTICS);
     if (since) packet_drops_ += since->tp_drops;
@@ -83,12 +100,13 @@ std::uint64_t KernelDrops::total() {
     if (all) xdp += all->rx_ring_full;
   }
   xdp_drops_ = std::max(xdp_drops_, xdp);
-  return packet_drops_ + xdp_drops_;
+  return packet_drops_ + xdp_drops_ + tap_drops_;
 }
 
 void KernelDrops::forget_sockets() {
   packet_.clear();
   xdp_.clear();
+  tap_ = 0;
 }
 
 }  // namespace penstock

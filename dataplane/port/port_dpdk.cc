@@ -192,7 +192,7 @@ Result<> DpdkPort::start() {
   if (auto ok = configure(info); !ok) return ok;
   if (auto ok = set_mtu(); !ok) return ok;
   if (auto ok = set_up_queues(info); !ok) return ok;
-  facts_.drops_hidden = !kernel_drops_.find_sockets(options_.device);
+  facts_.drops_hidden = !kernel_drops_.find_sockets(options_.device, info.if_index);
   result = rte_eth_dev_start(id_);
   if (result != 0) return failed(result, "start");
   started_ = true;

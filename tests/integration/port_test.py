@@ -15,14 +15,16 @@ class Overload(Cable):
 
     def overload(self, device):
         self.connect()
-        node = self.start(config(device))
+        self.drop_some(self.start(config(device)), self.send)
+
+    def drop_some(self, node, send):
         # The sender asks for the address once, before the node stands still.
-        self.send([b"before"])
+        send([b"before"])
         node.wait_stored(1)
         before = node.ledger()["ports"][0]["received"]["packets"]
         node.process.send_signal(signal.SIGSTOP)
         sent = 6000
-        self.send([b"message %d" % i for i in range(sent)])
+        send([b"message %d" % i for i in range(sent)])
         node.process.send_signal(signal.SIGCONT)
 
         def seen():
@@ -45,6 +47,13 @@ class Overload(Cable):
 
     def test_what_an_af_xdp_ring_has_no_room_for_is_counted(self):
         self.overload("net_af_xdp0,iface=port0")
+
+    def test_what_a_tap_has_no_room_for_is_counted(self):
+        node = self.start(config("net_tap0"))
+        self.receiver.run("sysctl", "-qw", "net.ipv6.conf.dtap0.disable_ipv6=1")
+        self.receiver.run("ip", "address", "add", "10.77.0.2/24", "dev", "dtap0")
+        self.receiver.run("ip", "link", "set", "dtap0", "up")
+        self.drop_some(node, lambda payloads: self.send(payloads, place=self.receiver))
 
 
 class Queues(Cable):

@@ -70,8 +70,8 @@ class Cable(unittest.TestCase):
     def start(self, text):
         return Node(self.host, text, namespace=self.receiver).start()
 
-    def send(self, payloads, address=("10.77.0.1", 5140), family=socket.AF_INET):
-        with self.sender.udp_socket(family) as sender:
+    def send(self, payloads, address=("10.77.0.1", 5140), family=socket.AF_INET, place=None):
+        with (place or self.sender).udp_socket(family) as sender:
             for payload in payloads:
                 sender.sendto(payload, address)
 
