@@ -319,9 +319,8 @@ void LogRecovery::skip_rest(std::size_t number) {
 // None of those is given again.
 void LogRecovery::skip_end(SegmentScan& scan, std::uint32_t end) {
   const auto& pages = scan.unreadable();
-  const auto unreadable =
-      static_cast<std::uint64_t>(std::distance(pages.lower_bound(scan.position()), pages.end()));
-  const std::uint64_t lost = std::max<std::uint64_t>(unreadable, 1);
+  const auto unreadable = std::distance(pages.lower_bound(scan.position()), pages.end());
+  const auto lost = static_cast<std::uint64_t>(std::max<std::ptrdiff_t>(unreadable, 1));
   log_.start.next_sequence += lost;
   next_offsets_.lose_blocks(blocks_read(), lost, end - scan.position());
 }

@@ -1,56 +1,8 @@
 // What recovery makes of damage: nothing acknowledged is given away, whatever cannot be read.
-#include <gtest/gtest.h>
-
-#include "storage/recover/recovery.h"
-#include "tests/lib/log_forge.h"
+#include "tests/unit/storage/recover/damage_fixture.h"
 
 namespace penstock {
 namespace {
-
-constexpr LogNumber kLog{0};
-
-class DamageTest : public testing::Test {
- protected:
-  DamageTest() : volume_(make_memory_volume(drive_, {"all", "rare"})), forge_(volume_) {}
-
-  RecoveredVolume recover() { return recover_volume(volume_).value(); }
-  static std::vector<Finding::Kind> kinds(const RecoveredVolume& recovered) {
-    std::vector<Finding::Kind> kinds;
-    for (const Finding& finding : recovered.findings) kinds.push_back(finding.kind);
-    return kinds;
-  }
-  using Kinds = std::vector<Finding::Kind>;
-
-  std::span<std::byte> slot(std::uint32_t number) { return drive_.slots.at(number); }
-  void say_free(std::uint32_t number) {
-    SegmentHeader header = decode_segment_header(slot(number).first(kPageBytes)).value();
-    header.state = SlotState::kFree;
-    header.generation = 0;
-    encode_segment_header(slot(number).first(kPageBytes), header);
-  }
-  void bad_page(std::uint32_t slot, std::uint64_t page) {
-    drive_.bad_pages.emplace(slot, static_cast<std::uint32_t>(page));
-  }
-  void blocks(int count) {
-    for (int i = 0; i < count; ++i) forge_.block();
-  }
-  void closed(std::uint32_t number, std::vector<std::string> streams = {"all"}) {
-    forge_.begin(number);
-    for (int i = 0; i < 5; ++i) forge_.block(5000, streams);
-    forge_.close();
-  }
-  static std::uint64_t next_offset(const RecoveredLog& log, std::string_view stream = "all") {
-    for (const LogStart::Partition& partition : log.start.partitions) {
-      if (partition.stream == stream_id(stream)) return partition.next_offset.value;
-    }
-    return 0;
-  }
-  static constexpr std::uint32_t kFooter = kMiB / kPageBytes - 1;
-
-  MemoryDrive drive_;
-  Volume volume_;
-  LogForge forge_;
-};
 
 // Slot 0 holds blocks that landed and were not durable when its writes failed: slot 1 has them
 // again. Damage in front of them must not make data of them.
@@ -318,51 +270,6 @@ TEST_F(DamageTest, OffsetsThatALostBlockMayHaveHadAreNotGivenAgain) {
   EXPECT_EQ(next_offset(log), 2U) << "a block behind the lost one says so";
   EXPECT_EQ(next_offset(log, "rare"), 1 + lost_messages_max);
   EXPECT_EQ(log.start.new_partitions, Offset(lost_messages_max));
-}
-
-// The drive lost the write of a header, which still says that the slot is free.
-TEST_F(DamageTest, DurableBlocksBehindALostHeaderAreNeitherForgottenNorOverwritten) {
-  closed(0);
-  for (const bool last : {true, false}) {
-    forge_.begin(1);
-    blocks(4);
-    const BlockSequence end = forge_.place.sequence;
-    if (!last) {
-      forge_.close();
-      forge_.begin(2);
-      blocks(2);
-    }
-    say_free(1);
-    const RecoveredVolume recovered = recover();
-    EXPECT_EQ(kinds(recovered).front(), Finding::Kind::kCorruptHeader);
-    EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
-    EXPECT_TRUE(recovered.free_slots.empty());
-    const RecoveredLog& log = recovered.logs.at(kLog);
-    EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
-    EXPECT_EQ(next_offset(log), forge_.place.sequence.value);
-    EXPECT_GE(log.start.next_sequence, end);
-  }
-}
-
-TEST_F(DamageTest, BlocksOfRetiredAndOfVoidSegmentsMakeNoSlotDoubtful) {
-  closed(0);
-  const ForgePlace begin = forge_.place;
-  forge_.begin(1);
-  blocks(3);
-  for (int i = 0; i < 2; ++i) {  // landed and were never durable
-    forge_.message("void");
-    forge_.seal(begin.sequence + 3);
-  }
-  LogForge again(volume_, begin, 9, "all", Offset(begin.sequence.value));
-  again.begin(2);
-  again.block();
-  again.block();
-  again.block();
-  say_free(0);
-  say_free(1);
-  const RecoveredVolume recovered = recover();
-  for (const Finding& finding : recovered.findings) ADD_FAILURE() << finding.what;
-  EXPECT_EQ(recovered.free_slots, (std::vector{SlotIndex(0), SlotIndex(1)}));
 }
 
 // A running node wrote the page after it was read, and the pages behind it before they were.
