@@ -11,8 +11,7 @@
 namespace penstock {
 namespace {
 
-// Of blocks that are missing with their segment.
-constexpr std::uint64_t kAnyPages = kSegmentBytesMax / kPageBytes;
+constexpr std::uint64_t kBlockPagesMax = kBlockBytesMax / kPageBytes;
 
 class LogRecovery {
  public:
@@ -206,7 +205,7 @@ Result<> LogRecovery::enter(std::size_t number) {
   }
   if (!proven) return {};
   find_missing(number, log_.start.next_sequence);
-  next_offsets_.lose_blocks(0, header.base_sequence - expected, kAnyPages);
+  next_offsets_.lose_blocks(0, header.base_sequence - expected);
   log_.start.next_sequence = BlockSequence(header.base_sequence);
   log_.start.last_crc = header.previous_crc;
   return {};
@@ -235,7 +234,7 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   if (*gone) return fail(Errc::kNotFound, fmt::format("slot {} was used again", header.slot));
   if (are_elsewhere(fault, number, ahead)) {
     find_missing(number + 1, log_.start.next_sequence);
-    next_offsets_.lose_blocks(blocks_read(), ends_[number] - log_.start.next_sequence, kAnyPages);
+    next_offsets_.lose_blocks(blocks_read(), ends_[number] - log_.start.next_sequence);
     skip_rest(number);
     return false;
   }
@@ -322,7 +321,8 @@ void LogRecovery::skip_end(SegmentScan& scan, std::uint32_t end) {
   const auto unreadable = std::distance(pages.lower_bound(scan.position()), pages.end());
   const auto lost = static_cast<std::uint64_t>(std::max<std::ptrdiff_t>(unreadable, 1));
   log_.start.next_sequence += lost;
-  next_offsets_.lose_blocks(blocks_read(), lost, end - scan.position());
+  next_offsets_.lose_pages(blocks_read(),
+                           std::min<std::uint64_t>(lost * kBlockPagesMax, end - scan.position()));
 }
 
 void LogRecovery::take_block(const SegmentScan::Found& found) {

@@ -10,6 +10,8 @@ namespace {
 // As many messages as fit at most.
 constexpr std::uint64_t kPageMessagesMax = kPageBytes / sizeof(MessageHeader);
 constexpr std::uint64_t kBlockMessagesMax = kBlockBytesMax / sizeof(MessageHeader);
+// More than any log ever has: offsets do not wrap.
+constexpr std::uint64_t kBlocksMax = std::uint64_t{1} << 40U;
 
 }  // namespace
 
@@ -23,8 +25,8 @@ void NextOffsets::lose_pages(std::size_t blocks, std::uint64_t pages) {
   holes_.push_back({blocks, pages * kPageMessagesMax});
 }
 
-void NextOffsets::lose_blocks(std::size_t blocks, std::uint64_t count, std::uint64_t pages_max) {
-  holes_.push_back({blocks, std::min(count * kBlockMessagesMax, pages_max * kPageMessagesMax)});
+void NextOffsets::lose_blocks(std::size_t blocks, std::uint64_t count) {
+  holes_.push_back({blocks, std::min(count, kBlocksMax) * kBlockMessagesMax});
 }
 
 void NextOffsets::take(const SegmentIndex& contents) {

@@ -12,9 +12,10 @@ namespace penstock {
 class NextOffsets {
  public:
   void know(std::span<const PartitionEntry> partitions);
-  // Durable blocks are missing behind the first `blocks` of the segment being read.
+  // Durable blocks are missing behind the first `blocks` of the segment being read: what lay on so
+  // many pages, or so many blocks.
   void lose_pages(std::size_t blocks, std::uint64_t pages);
-  void lose_blocks(std::size_t blocks, std::uint64_t count, std::uint64_t pages_max);
+  void lose_blocks(std::size_t blocks, std::uint64_t count);
   // All there is of the segment was read. A lost block's messages may have been of any stream; of
   // one that is there again behind it the offsets are known.
   void take(const SegmentIndex& contents);
