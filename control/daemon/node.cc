@@ -90,7 +90,9 @@ Result<> Node::start_dpdk(const Placement& placement) {
   for (const PortConfig& port : config_.ports) {
     auto device = device_of(port, config_);
     if (!device) return std::unexpected(std::move(device.error()));
-    remove_stale_socket(device->device);
+    if (auto freed = free_memif_socket(device->device); !freed) {
+      return fail(freed.error().code, fmt::format("port {}: {}", port.name, freed.error().what));
+    }
     options.devices.push_back(std::move(device->device));
   }
   auto started = start_eal(options);
