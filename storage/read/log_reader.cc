@@ -99,7 +99,10 @@ Result<bool> LogReader::next_block() {
     auto newer = learn_newer();
     if (!newer) return std::unexpected(std::move(newer.error()));
     if (current_ < list_.size()) return true;
-    gaps_.note(GapKind::kLost,
+    // Retired with the last one known, or lost behind it.
+    auto held = list_.size() > 0 ? list_.holds(list_.size() - 1) : Result<bool>(false);
+    if (!held) return held;
+    gaps_.note(*held ? GapKind::kLost : GapKind::kTrimmed,
                fmt::format("log {}: the segment of block {} is missing", log_, wanted_));
     wanted_ = end_.durable;
     return true;
@@ -264,6 +267,8 @@ Result<> LogReader::go_on_behind_trimmed() {
   if (current_ < list_.size()) {
     wanted_ = std::max(wanted_, list_.begin(current_));
     if (wanted_ == wanted) return {};  // another segment may have it
+  } else {
+    wanted_ = std::max(wanted_, end_.durable);
   }
   gaps_.note(GapKind::kTrimmed,
              fmt::format("log {}: blocks from {} on were trimmed by retention", log_, wanted));

@@ -153,6 +153,25 @@ TEST_F(LogGapTest, ASegmentThatWasRecycledBeforeItWasEnteredIsATrimmedGap) {
   EXPECT_EQ(got.offsets, count(third, written_));
 }
 
+// All that it knows of is retired, and what there is now begins behind the end that it knows.
+TEST_F(LogGapTest, AReaderLeftFarBehindIsToldThatAllWasTrimmed) {
+  closed(0);
+  closed(1);
+  LogReader all = reader(kAll);
+  closed(0, 3);
+  const std::uint64_t kept = written_;
+  closed(1, 4);
+  std::ranges::fill(slot(0).first(kPageBytes), std::byte{0});
+  const Got before = read(all);
+  EXPECT_TRUE(before.numbers.empty());
+  for (const Gap& gap : before.gaps) EXPECT_EQ(gap.kind, GapKind::kTrimmed) << gap.what;
+  all.refresh(end());
+  const Got got = read(all);
+  ASSERT_EQ(got.gaps.size(), 1U);
+  EXPECT_EQ(got.gaps[0].kind, GapKind::kTrimmed) << got.gaps[0].what;
+  EXPECT_EQ(got.offsets, count(kept, written_));
+}
+
 TEST_F(LogGapTest, ASegmentWhoseSlotIsGoneIsAGapAndNotTheEnd) {
   closed(0);
   const std::uint64_t second = written_;
