@@ -106,8 +106,8 @@ class Keeper {
   Clock& clock_;
   std::map<LogNumber, Log> logs_;
   SlotSupply supply_;
-  // Segments that a younger one makes void: it is not retired before they are free. The last one
-  // failed so often, in a row, and is not tried before.
+  // Segments that a younger one makes void: nothing is retired before they are free, or were tried
+  // often. The last one failed so often, in a row, and is not tried before.
   std::vector<SlotIndex> void_;
   unsigned void_failures_ = 0;
   MonotonicNanos void_at_{0};

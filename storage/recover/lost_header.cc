@@ -17,27 +17,32 @@ bool is_missing(const KnownBlocks& known, std::uint64_t sequence) {
   return closes(before.footer, before.header) && behind(before.footer).value <= sequence;
 }
 
-// Whether the block's log is not known to hold it, and cannot have lost it in a crash.
-bool is_lost(const BlockHeader& header, const KnownBlocks* known) {
-  if (known == nullptr || known->segments.empty()) return header.durable_sequence > 0;
-  if (header.sequence < known->segments.front().header.base_sequence) return false;
-  return header.durable_sequence > known->end.value || is_missing(*known, header.sequence);
+// Nothing where no slot with a header has blocks of the log.
+const KnownBlocks* find(const std::map<LogNumber, KnownBlocks>& known, std::uint32_t log) {
+  const auto at = known.find(LogNumber(log));
+  return at == known.end() || at->second.segments.empty() ? nullptr : &at->second;
+}
+
+// Whether the log does not have the block, and cannot have lost it in a crash.
+bool is_lost(const BlockHeader& header, const KnownBlocks* log) {
+  if (log == nullptr) return header.durable_sequence > 0;
+  if (header.sequence < log->segments.front().header.base_sequence) return false;
+  return header.durable_sequence > log->end.value || is_missing(*log, header.sequence);
 }
 
 // Whether a page may be the first one of a block that is worth reading.
 bool is_promising(std::span<const std::byte> page, const Superblock& superblock,
-                  const std::function<const KnownBlocks*(LogNumber)>& known) {
+                  const std::map<LogNumber, KnownBlocks>& known) {
   const auto block = load<BlockHeader>(page);
   if (block.magic != kBlockMagic || block.volume != superblock.volume) return false;
-  const KnownBlocks* log = known(LogNumber(block.log));
-  return log == nullptr || log->segments.empty() ||
-         block.sequence >= log->segments.front().header.base_sequence;
+  const KnownBlocks* log = find(known, block.log);
+  return log == nullptr || block.sequence >= log->segments.front().header.base_sequence;
 }
 
 }  // namespace
 
 Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock, SlotIndex slot,
-                             const std::function<const KnownBlocks*(LogNumber)>& known) {
+                             const std::map<LogNumber, KnownBlocks>& known) {
   const PageBuffer buffer = allocate_pages(kPageBytes);
   const std::span page(buffer.get(), kPageBytes);
   auto read = read_pages(device, slot, 1, page);
@@ -55,7 +60,7 @@ Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock,
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) return false;
     const BlockHeader& header = (*found)->header;
-    lost = is_lost(header, known(LogNumber(header.log)));
+    lost = is_lost(header, find(known, header.log));
     from = (*found)->position + header.length / kPageBytes;
   }
   // A running node may have taken the slot since.

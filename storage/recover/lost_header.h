@@ -2,7 +2,7 @@
 // write of the header of the segment that it holds.
 #pragma once
 
-#include <functional>
+#include <map>
 
 #include "storage/recover/kept_segments.h"
 
@@ -16,8 +16,8 @@ struct KnownBlocks {
 
 // Of a slot that is free by its header. Blocks of retired and void segments lie in such a slot too;
 // they are older than what is kept, or known from another slot, or were never durable.
-[[nodiscard]] Result<bool> has_lost_header(
-    VolumeDevice& device, const Superblock& superblock, SlotIndex slot,
-    const std::function<const KnownBlocks*(LogNumber)>& known);
+[[nodiscard]] Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock,
+                                           SlotIndex slot,
+                                           const std::map<LogNumber, KnownBlocks>& known);
 
 }  // namespace penstock

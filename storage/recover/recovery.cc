@@ -30,6 +30,8 @@ class VolumeRecovery {
   Result<> sort_blank(SlotIndex slot);
   Result<std::map<LogNumber, GivenAway>> blocks_in(SlotIndex slot);
   Result<> quarantine(SlotIndex slot, Finding::Kind kind, std::string what);
+  void leave(SlotIndex slot, const std::map<LogNumber, GivenAway>& held, Finding::Kind kind,
+             std::string what);
   // Reads one page; false when the drive does not give it.
   Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
     result_.bytes_read += kPageBytes;
@@ -72,13 +74,9 @@ Result<std::set<SlotIndex>> VolumeRecovery::lost_headers() {
   for (const auto& [number, log] : result_.logs) {
     known[number] = {log.segments, log.start.next_sequence};
   }
-  const auto of_log = [&](LogNumber log) {
-    const auto at = known.find(log);
-    return at == known.end() ? nullptr : &at->second;
-  };
   std::set<SlotIndex> lost;
   for (const SlotIndex slot : said_free_) {
-    auto judged = has_lost_header(device_, volume_.superblock(), slot, of_log);
+    auto judged = has_lost_header(device_, volume_.superblock(), slot, known);
     if (!judged && judged.error().code == Errc::kNotFound) continue;  // removed since
     if (!judged) return std::unexpected(std::move(judged.error()));
     if (*judged) lost.insert(slot);
@@ -150,8 +148,8 @@ Result<> VolumeRecovery::sort_blank(SlotIndex slot) {
   auto readable = read_page(slot, 0);
   if (!readable) return std::unexpected(std::move(readable.error()));
   if (*readable && !all_zero(page())) return sort_slot(slot);
-  return quarantine(slot, Finding::Kind::kCorruptHeader,
-                    "segment header: blank, in front of blocks");
+  leave(slot, *held, Finding::Kind::kCorruptHeader, "segment header: blank, in front of blocks");
+  return {};
 }
 
 Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot) {
@@ -173,17 +171,22 @@ Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot)
   return held;
 }
 
-// The slot is left as it is. Which segment it held is not known, but what its blocks were given
-// must not be given again.
 Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::string what) {
   auto held = blocks_in(slot);
   if (!held) return std::unexpected(std::move(held.error()));
-  for (const auto& [log, given] : *held) logs_[log].given.add_slot(given);
-  doubtful_ |= held->empty();
+  leave(slot, *held, kind, std::move(what));
+  return {};
+}
+
+// The slot is left as it is. Which segment it held is not known, but what its blocks were given
+// must not be given again.
+void VolumeRecovery::leave(SlotIndex slot, const std::map<LogNumber, GivenAway>& held,
+                           Finding::Kind kind, std::string what) {
+  for (const auto& [log, given] : held) logs_[log].given.add_slot(given);
+  doubtful_ |= held.empty();
   result_.quarantined_slots.push_back(slot);
   result_.findings.push_back({kind, slot, 0, volume_.superblock().segment_bytes,
                               std::move(what) + "; the slot is left as it is"});
-  return {};
 }
 
 // What slots without a header hold is known only when the logs are.

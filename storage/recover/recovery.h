@@ -1,8 +1,8 @@
 // Finding out what a volume holds: after an orderly end, after kill -9, after a power cut.
 //
 // Closed segments are known by header and footer alone; only segments behind the newest whole index
-// are read, and slots whose header is unreadable, so the time depends on what was open and on what
-// is damaged, not on what is stored. Nothing is written.
+// are read, slots whose header is unreadable or blank, and of free ones the first page, so the time
+// depends on what was open and on what is damaged, not on what is stored. Nothing is written.
 //
 //   - a segment ends where the next one of its log begins (SegmentHeader::base_sequence)
 //   - the log ends at the first bad block that no later block proves durable: a torn tail, cut off

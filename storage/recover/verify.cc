@@ -207,12 +207,8 @@ void VolumeVerifier::check_names(const OffsetTrack& offsets) {
 }
 
 Result<> VolumeVerifier::check_free_slots() {
-  const auto of_log = [&](LogNumber log) {
-    const auto at = known_.find(log);
-    return at == known_.end() ? nullptr : &at->second;
-  };
   for (const SlotIndex slot : free_slots_) {
-    auto lost = has_lost_header(device_, superblock_, slot, of_log);
+    auto lost = has_lost_header(device_, superblock_, slot, known_);
     if (!lost) return std::unexpected(std::move(lost.error()));
     if (!*lost) continue;
     report_.findings.push_back(

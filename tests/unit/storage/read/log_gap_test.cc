@@ -153,6 +153,31 @@ TEST_F(LogGapTest, ASegmentThatWasRecycledBeforeItWasEnteredIsATrimmedGap) {
   EXPECT_EQ(got.offsets, count(third, written_));
 }
 
+// What a crash left in slot 0, one block torn and one whole, was never durable. The node went on in
+// slot 1, whose header is lost since.
+TEST_F(LogGapTest, WhatACrashLeftIsNotTakenForTheBlocksOfASegmentWhoseHeaderIsLost) {
+  forge_.begin(0);
+  blocks(4);
+  const std::uint64_t durable = written_;
+  const ForgePlace good = forge_.place;
+  for (int i = 0; i < 2; ++i) {
+    message();
+    forge_.seal(good.sequence);
+    if (i == 0) slot(0)[forge_.last_offset + 200] ^= std::byte{1};
+  }
+  LogForge again(volume_, good, 2, "all", Offset(durable));
+  again.begin(1);
+  for (int i = 0; i < 3; ++i) again.block();
+  const LogEnd end{again.place.sequence, SlotIndex(1), Generation(again.header().generation),
+                   again.position()};
+  drive_.slots.erase(1);
+  RecoveredLog log = recover_volume(volume_).value().logs[kLog];
+  LogReader all(volume_, kLog, kAll, log.segments, end);
+  const Got got = read(all);
+  EXPECT_EQ(got.numbers, count(0, durable));
+  EXPECT_EQ(got.gaps.size(), 1U);
+}
+
 // All that it knows of is retired, and what there is now begins behind the end that it knows.
 TEST_F(LogGapTest, AReaderLeftFarBehindIsToldThatAllWasTrimmed) {
   closed(0);

@@ -1,38 +1,9 @@
-#include "storage/recover/recovery.h"
-
-#include <gtest/gtest.h>
-
-#include "tests/lib/log_forge.h"
+#include "tests/unit/storage/recover/damage_fixture.h"
 
 namespace penstock {
 namespace {
 
-constexpr LogNumber kLog{0};
-
-class RecoveryTest : public testing::Test {
- protected:
-  RecoveryTest() : volume_(make_memory_volume(drive_, {"all"})), forge_(volume_) {}
-
-  RecoveredVolume recover() { return recover_volume(volume_).value(); }
-  static std::vector<Finding::Kind> kinds(const RecoveredVolume& recovered) {
-    std::vector<Finding::Kind> kinds;
-    for (const Finding& finding : recovered.findings) kinds.push_back(finding.kind);
-    return kinds;
-  }
-  using Kinds = std::vector<Finding::Kind>;
-
-  std::span<std::byte> slot(std::uint32_t number) { return drive_.slots.at(number); }
-  void blocks(int count) {
-    for (int i = 0; i < count; ++i) forge_.block();
-  }
-  static std::uint64_t next_offset(const RecoveredLog& log) {
-    return log.start.partitions.at(0).next_offset.value;
-  }
-
-  MemoryDrive drive_;
-  Volume volume_;
-  LogForge forge_;
-};
+using RecoveryTest = DamageTest;
 
 TEST_F(RecoveryTest, ABlankVolumeHasNothing) {
   const RecoveredVolume recovered = recover();
