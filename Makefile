@@ -38,7 +38,7 @@ AR            := ar
 # What each library needs of others; one above another needs what that one needs.
 PKG_base      := libisal fmt
 PKG_storage   := $(PKG_base) liburing
-PKG_dataplane := $(PKG_storage) libdpdk
+PKG_dataplane := $(PKG_storage) libdpdk libcrypto
 PKG_control   := $(PKG_dataplane) spdlog tomlplusplus nlohmann_json CLI11
 LIBRARIES     := base storage dataplane control
 

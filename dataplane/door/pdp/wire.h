@@ -5,8 +5,9 @@
 #pragma once
 
 #include <expected>
-#include <optional>
 
+#include "base/check.h"
+#include "dataplane/door/pdp/sha256.h"
 #include "storage/format/message.h"
 
 namespace penstock::pdp {
@@ -19,7 +20,8 @@ inline constexpr std::size_t kFrameBytesMin = 24;
 inline constexpr std::size_t kFrameBytesMax = 8972;  // 9,000 with the headers of IPv4 and UDP
 inline constexpr std::size_t kHelloBytesMin = 1200;  // longer than what answers it
 inline constexpr std::size_t kPingBytesMin = 32;
-inline constexpr std::size_t kNameBytesMax = 64;  // of a session or a key
+inline constexpr std::size_t kSmallFrameBytesMax = 1232;  // every path takes it, also over IPv6
+inline constexpr std::size_t kNameBytesMax = 64;          // of a session or a key
 inline constexpr std::size_t kEndpointBytesMax = 256;
 inline constexpr std::size_t kAckRangesMax = 32;
 inline constexpr std::uint64_t kSequenceEnd = std::uint64_t{1} << 62U;  // sequences stay below it
@@ -209,34 +211,71 @@ static_assert(sizeof(ChallengeBody) == 8 && sizeof(ResetBody) == 16);
 
 // Why a frame is none; each is counted.
 enum class FrameFault : std::uint8_t {
-  kTruncated,  // shorter than its header or its type
+  kTruncated,  // shorter than the least of its type
   kBadMagic,   // no PDP, or of another version
-  kBadLength,  // `length` is not that of the datagram, or longer than a frame may be
+  kBadLength,  // `length` is not that of the datagram or of its type, or too long for a frame, or
+               // the lengths inside do not fill it
   kBadType,    // a type that does not exist, or that only the other end sends
-  kBadField,   // a reserved field, flag or number that may not be so
+  kBadField,   // a reserved field, a flag, padding or a number that may not be so
 };
+inline constexpr std::size_t kFrameFaults = 5;
 
-// A frame whose header and type are right; views into the datagram.
+// A frame that decode_frame() took; views into the datagram.
 struct Frame {
   FrameHeader header;
   std::span<const std::byte> body;  // behind the header, without the trailer
+  std::uint64_t packet = 0;         // of the trailer; 0 without one
   bool sealed = false;
 };
 
 // Who sent it: the types that may come are those of the sender.
 enum class Sender : std::uint8_t { kProducer, kNode };
 
-// Checks what every frame has in common, the least length of its type, its reserved fields, and
-// that lengths inside it (names, subject, endpoint, ranges) fill it exactly. Not: the messages of
-// DATA (run_check.h), nor the seal (seal.h).
+// Checks all that docs/pdp.md says of a frame taken alone: lengths, reserved fields, padding, and
+// that numbers are in their ranges and order. Not: the messages of DATA (run_check.h), the seal
+// (seal.h), and what a REFUSE answers (is_acceptable).
 [[nodiscard]] std::expected<Frame, FrameFault> decode_frame(std::span<const std::byte> datagram,
                                                             Sender sender);
+
+// The fixed part of a frame's body. Body is the one of the frame's type.
+template <class Body>
+[[nodiscard]] Body body_of(const Frame& frame) {
+  return load<Body>(frame.body);
+}
+
+// What stands behind the fixed part, each for frames of one type only.
+struct OpenNames {
+  std::string_view key;  // empty: none
+  std::span<const std::byte> session;
+};
+[[nodiscard]] OpenNames names_of(const Frame& open);
+[[nodiscard]] std::string_view subject_of(const Frame& subject);
+[[nodiscard]] std::string_view endpoint_of(const Frame& go_away);
+[[nodiscard]] std::span<const std::byte> messages_of(const Frame& data);
+
+// The ranges of an ACK: ascending, apart, none empty, all behind `received`.
+class AckRanges {
+ public:
+  explicit AckRanges(const Frame& ack) : bytes_(ack.body.subspan(sizeof(AckBody))) {}
+  [[nodiscard]] std::size_t size() const { return bytes_.size() / sizeof(AckRange); }
+  [[nodiscard]] AckRange operator[](std::size_t i) const {
+    return load<AckRange>(bytes_, i * sizeof(AckRange));
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+// Whether level, lengths of names, frame length and sequences of an OPEN are such that exist: else
+// REFUSE answers it with kBadField, once its cookie has proved the address.
+[[nodiscard]] bool is_acceptable(const OpenBody& open);
 
 // Writes header and body; what follows the body is already behind it. `frame` is the whole frame,
 // trailer included when `sealed`.
 template <class Body>
 void encode_frame(std::span<std::byte> frame, FrameType type, std::uint64_t connection,
                   const Body& body, bool sealed = false) {
+  CHECK_LE(frame.size(), kFrameBytesMax);
   store(frame, 0,
         FrameHeader{.magic = kMagic,
                     .version = kVersion,
@@ -249,10 +288,11 @@ void encode_frame(std::span<std::byte> frame, FrameType type, std::uint64_t conn
 
 inline constexpr std::size_t kDataHeadBytes = sizeof(FrameHeader) + sizeof(DataBody);
 
-// The number of the session of this name, opened with a key of that name (none: empty).
-[[nodiscard]] std::uint64_t session_number(std::string_view key_name,
+// The number of the session of this name, opened with a key of that name (none: empty); never 0.
+[[nodiscard]] std::uint64_t session_number(Sha256& sha256, std::string_view key_name,
                                            std::span<const std::byte> session_name);
 
-[[nodiscard]] std::string_view name_of(FrameType type);  // "data"
+[[nodiscard]] std::string_view name_of(FrameType type);    // "data"
+[[nodiscard]] std::string_view name_of(FrameFault fault);  // "bad_length"
 
 }  // namespace penstock::pdp
