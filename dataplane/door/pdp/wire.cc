@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "dataplane/door/pdp/sha256.h"
+
 namespace penstock::pdp {
 namespace {
 
@@ -244,11 +246,10 @@ bool is_acceptable(const OpenBody& open) {
          open.next <= kSequenceEnd;
 }
 
-std::uint64_t session_number(Sha256& sha256, std::string_view key_name,
-                             std::span<const std::byte> session_name) {
+std::uint64_t session_number(std::string_view key_name, std::span<const std::byte> session_name) {
   constexpr std::string_view kWhat = "penstock session";
   const auto key_bytes = static_cast<std::byte>(key_name.size());
-  const Digest digest = sha256.of({
+  const Digest digest = sha256({
       std::as_bytes(std::span(kWhat)),
       {&key_bytes, 1},
       std::as_bytes(std::span(key_name)),

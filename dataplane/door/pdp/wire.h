@@ -7,7 +7,6 @@
 #include <expected>
 
 #include "base/check.h"
-#include "dataplane/door/pdp/sha256.h"
 #include "storage/format/message.h"
 
 namespace penstock::pdp {
@@ -289,7 +288,7 @@ void encode_frame(std::span<std::byte> frame, FrameType type, std::uint64_t conn
 inline constexpr std::size_t kDataHeadBytes = sizeof(FrameHeader) + sizeof(DataBody);
 
 // The number of the session of this name, opened with a key of that name (none: empty); never 0.
-[[nodiscard]] std::uint64_t session_number(Sha256& sha256, std::string_view key_name,
+[[nodiscard]] std::uint64_t session_number(std::string_view key_name,
                                            std::span<const std::byte> session_name);
 
 [[nodiscard]] std::string_view name_of(FrameType type);    // "data"
