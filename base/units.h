@@ -33,6 +33,7 @@ using BlockSequence = Ordinal<struct BlockSequenceTag>;      // of a block withi
 using SegmentSequence = Ordinal<struct SegmentSequenceTag>;  // of a segment within its log, from 1
 using Offset = Ordinal<struct OffsetTag>;                    // of a message within its partition
 using StreamId = Ordinal<struct StreamIdTag>;                // hash of a stream's name
+using SessionNumber = Ordinal<struct SessionNumberTag>;      // hash of a producer's session's name
 using Generation = Ordinal<struct GenerationTag>;            // random; new for each use of a slot
 using LogNumber = Ordinal<struct LogNumberTag, std::uint32_t>;  // of a log within its volume
 using SlotIndex = Ordinal<struct SlotIndexTag, std::uint32_t>;  // of a segment's place in a volume

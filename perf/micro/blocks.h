@@ -60,7 +60,8 @@ class Blocks {
   PageBuffer memory_ = allocate_pages(kBlocks * kBlockBytes);
   BlockPool pool_{std::span(memory_.get(), kBlocks* kBlockBytes), kBlockBytes};
   CaptureTable captures_;
-  BlockBuilder builder_{captures_};
+  ProducerTable producers_{0};
+  BlockBuilder builder_{captures_, producers_};
 };
 
 }  // namespace penstock::micro

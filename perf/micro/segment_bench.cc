@@ -35,7 +35,8 @@ class FullSegment {
 
  private:
   CaptureTable captures_;
-  SegmentWriter writer_{kSegmentBytes, kBlockBytes, captures_};
+  ProducerTable producers_{0};
+  SegmentWriter writer_{kSegmentBytes, kBlockBytes, captures_, producers_};
 };
 
 void segment_index_written(benchmark::State& state) {

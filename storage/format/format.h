@@ -19,7 +19,7 @@ namespace penstock {
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
 // One version for the whole volume. A volume of another version is refused and left untouched.
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 
 // The unit of direct I/O: every structure that is written alone starts and ends on it.
 inline constexpr std::uint32_t kPageBytes = 4096;

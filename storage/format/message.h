@@ -7,6 +7,8 @@
 // length, value) repeated.
 #pragma once
 
+#include <optional>
+
 #include "storage/format/format.h"
 
 namespace penstock {
@@ -41,6 +43,14 @@ static_assert(std::has_unique_object_representations_v<MessageHeader>);
 inline constexpr std::size_t kSubjectBytesMax = 1024;
 inline constexpr std::size_t kSubjectTokensMax = 32;
 
+// Which message of which producer's session it is.
+struct ProducerMessage {
+  SessionNumber session;
+  std::uint64_t sequence = 0;
+
+  bool operator==(const ProducerMessage&) const = default;
+};
+
 // A message's parts, wherever they lie. Views: valid as long as the buffer they point into.
 struct MessageView {
   std::string_view subject;
@@ -49,6 +59,7 @@ struct MessageView {
   std::span<const std::byte> headers;  // encoded as above
   std::span<const std::byte> payload;
   MessageFlag flags = MessageFlag::kNone;
+  std::optional<ProducerMessage> producer = {};  // as read; who writes a message does not set it
 };
 
 // Bytes that a message takes in a run, padding included. `subject_length` 0: the subject is

@@ -12,11 +12,17 @@ std::string_view text(std::span<const std::byte> bytes) {
 RunReader::RunReader(std::span<const std::byte> bytes) {
   if (bytes.size() < sizeof(RunHeader)) return;
   header_ = load<RunHeader>(bytes);
-  const std::size_t head = run_head_bytes(header_.capture_count);
+  const std::size_t head = run_head_bytes(header_.capture_count, header_.flags);
   if (header_.length % kMessageAlign != 0 || header_.length > bytes.size() ||
       header_.length < head || header_.message_count == 0 || header_.capture_count == 0 ||
-      header_.capture_count > kCapturesMax || header_.reserved0 != 0 || header_.reserved1 != 0) {
+      header_.capture_count > kCapturesMax || (header_.flags & ~kRunOfProducer) != 0 ||
+      header_.reserved != 0) {
     return;
+  }
+  if ((header_.flags & kRunOfProducer) != 0) {
+    producer_ = load<RunProducer>(bytes, sizeof(RunHeader));
+    captures_at_ += sizeof(RunProducer);
+    if (producer_->sequence > kProducerSequenceEnd - header_.message_count) return;
   }
   bytes_ = bytes.first(header_.length);
   at_ = head;
@@ -24,7 +30,7 @@ RunReader::RunReader(std::span<const std::byte> bytes) {
 }
 
 Capture RunReader::capture(std::size_t i) const {
-  return load<Capture>(bytes_, sizeof(RunHeader) + i * sizeof(Capture));
+  return load<Capture>(bytes_, captures_at_ + i * sizeof(Capture));
 }
 
 std::optional<MessageView> RunReader::next() {
@@ -63,6 +69,8 @@ std::optional<MessageView> RunReader::next() {
   at += header.headers_length;
   message.payload = rest.subspan(at, header.payload_length);
   message.flags = header.flags;
+  if (producer_)
+    message.producer = {SessionNumber(producer_->session), producer_->sequence + seen_};
   at_ += padded;
   ++seen_;
   ok_ = true;

@@ -35,7 +35,6 @@ void encode_segment_header(std::span<std::byte> page, SegmentHeader header) {
 }
 
 void encode_segment_footer(std::span<std::byte> page, SegmentFooter footer) {
-  footer.reserved = 0;
   encode_page(page, footer, kSegmentFooterMagic);
 }
 
@@ -54,9 +53,10 @@ Result<SegmentHeader> decode_segment_header(std::span<const std::byte> page) {
 Result<SegmentFooter> decode_segment_footer(std::span<const std::byte> page) {
   auto footer = decode_page<SegmentFooter>(page, kSegmentFooterMagic, "segment footer");
   if (!footer) return footer;
-  const std::uint64_t entries = index_bytes(footer->block_count, footer->partition_count);
+  const std::uint64_t entries =
+      index_bytes(footer->block_count, footer->partition_count, footer->producer_count);
   const std::uint64_t begin = std::uint64_t{footer->index_position} * kPageBytes;
-  if (footer->reserved != 0 || !sane_size(footer->segment_bytes) || begin < kPageBytes ||
+  if (!sane_size(footer->segment_bytes) || begin < kPageBytes ||
       begin + entries + kPageBytes > footer->segment_bytes) {
     return fail(Errc::kCorrupt, "segment footer: lengths contradict each other");
   }
@@ -65,20 +65,25 @@ Result<SegmentFooter> decode_segment_footer(std::span<const std::byte> page) {
 
 Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
                                           const SegmentFooter& footer) {
-  const std::size_t entries =
-      footer.block_count * sizeof(IndexEntry) + footer.partition_count * sizeof(PartitionEntry);
+  const std::size_t entries = footer.block_count * sizeof(IndexEntry) +
+                              footer.partition_count * sizeof(PartitionEntry) +
+                              footer.producer_count * sizeof(ProducerEntry);
   if (bytes.size() < entries) return bad_index("shorter than its entries");
   if (crc32c(bytes) != footer.index_crc) return bad_index("bad checksum");
   if (!all_zero(bytes.subspan(entries))) return bad_index("bytes behind its entries are not zero");
   SegmentIndex index;
   index.blocks.reserve(footer.block_count);
   index.partitions.reserve(footer.partition_count);
+  index.producers.reserve(footer.producer_count);
   std::size_t at = 0;
   for (std::uint32_t i = 0; i < footer.block_count; ++i, at += sizeof(IndexEntry)) {
     index.blocks.push_back(load<IndexEntry>(bytes, at));
   }
   for (std::uint32_t i = 0; i < footer.partition_count; ++i, at += sizeof(PartitionEntry)) {
     index.partitions.push_back(load<PartitionEntry>(bytes, at));
+  }
+  for (std::uint32_t i = 0; i < footer.producer_count; ++i, at += sizeof(ProducerEntry)) {
+    index.producers.push_back(load<ProducerEntry>(bytes, at));
   }
   if (!blocks_in_order(index.blocks, footer.index_position))
     return bad_index("blocks out of order");
@@ -88,6 +93,11 @@ Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
         (!none && (partition.first_block > partition.last_block ||
                    partition.last_block >= footer.block_count))) {
       return bad_index("a partition's entries contradict each other");
+    }
+  }
+  for (const ProducerEntry& producer : index.producers) {
+    if (producer.next_sequence > kProducerSequenceEnd) {
+      return bad_index("a session's sequence is past the last one");
     }
   }
   return index;

@@ -73,6 +73,16 @@ struct PartitionEntry {
 static_assert(sizeof(PartitionEntry) == 40);
 static_assert(std::has_unique_object_representations_v<PartitionEntry>);
 
+// How far a producer's session is, whether or not this segment holds messages of it, so that none
+// is taken twice though all of them are trimmed.
+struct ProducerEntry {
+  std::uint64_t session;        // SessionNumber
+  std::uint64_t next_sequence;  // of the message that it goes on with
+  std::int64_t last_used_ns;    // when the last of its messages came; 0: not known
+};
+static_assert(sizeof(ProducerEntry) == 24);
+static_assert(std::has_unique_object_representations_v<ProducerEntry>);
+
 struct SegmentFooter {
   std::uint64_t magic;
   std::uint32_t crc;  // CRC32C of the page with this field zero
@@ -89,14 +99,16 @@ struct SegmentFooter {
   std::uint32_t block_count;      // IndexEntry first
   std::uint32_t partition_count;  // then PartitionEntry
   std::uint32_t last_crc;  // crc of the last block: what the next segment's first one chains to
-  std::uint32_t reserved;  // zero
+  std::uint32_t producer_count;  // then ProducerEntry
   std::uint64_t message_count;
   std::uint64_t payload_bytes;
   std::int64_t first_received_ns;
   std::int64_t last_received_ns;
   std::int64_t closed_ns;
+  std::uint64_t forgotten_count;  // sessions that the log gave up while it filled the segment: so
+                                  // many may have runs in it and no entry
 };
-static_assert(sizeof(SegmentFooter) == 136);
+static_assert(sizeof(SegmentFooter) == 144);
 static_assert(std::has_unique_object_representations_v<SegmentFooter>);
 
 // Lay a page out: fills in magic, version and crc, zeroes the rest. page.size() == kPageBytes.
@@ -115,15 +127,19 @@ void encode_segment_footer(std::span<std::byte> page, SegmentFooter footer);
 struct SegmentIndex {
   std::vector<IndexEntry> blocks;
   std::vector<PartitionEntry> partitions;
+  std::vector<ProducerEntry> producers;
 };
 
-[[nodiscard]] constexpr std::size_t index_bytes(std::size_t blocks, std::size_t partitions) {
-  return align_up(blocks * sizeof(IndexEntry) + partitions * sizeof(PartitionEntry),
+[[nodiscard]] constexpr std::size_t index_bytes(std::size_t blocks, std::size_t partitions,
+                                                std::size_t producers) {
+  return align_up(blocks * sizeof(IndexEntry) + partitions * sizeof(PartitionEntry) +
+                      producers * sizeof(ProducerEntry),
                   static_cast<std::size_t>(kPageBytes));
 }
 
 // `bytes` is everything from footer.index_position up to the footer page. Checks index_crc, that
-// everything behind the entries is zero, and that the entries lie in order within the segment.
+// everything behind the entries is zero, that the blocks lie in order within the segment, and that
+// no entry contradicts itself.
 [[nodiscard]] Result<SegmentIndex> decode_segment_index(std::span<const std::byte> bytes,
                                                         const SegmentFooter& footer);
 

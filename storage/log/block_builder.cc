@@ -6,6 +6,13 @@
 #include "base/check.h"
 
 namespace penstock {
+namespace {
+
+std::uint16_t flags_of(ProducerIndex producer) {
+  return producer == kNoProducer ? std::uint16_t{0} : kRunOfProducer;
+}
+
+}  // namespace
 
 void BlockBuilder::start(Block* block) {
   CHECK(block_ == nullptr);
@@ -32,6 +39,44 @@ bool BlockBuilder::fits_empty(CaptureSetId set, const MessageView& message,
          block_bytes;
 }
 
+bool BlockBuilder::fits_empty(CaptureSetId set, const ProducerRun& run,
+                              std::size_t block_bytes) const {
+  return sizeof(BlockHeader) +
+             run_head_bytes(captures_.partitions_of(set).size(), flags_of(run.producer)) +
+             run.messages.size() <=
+         block_bytes;
+}
+
+bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const ProducerRun& run) {
+  close_run();
+  const std::size_t head =
+      run_head_bytes(captures_.partitions_of(set).size(), flags_of(run.producer));
+  if (head + run.messages.size() > limit_ - at_ || block_->notes == block_->run_notes.size()) {
+    return false;
+  }
+  run_ = {.set = set,
+          .at = at_,
+          .base = run.received.value,
+          .last = run.received.value,
+          .messages = run.message_count,
+          .payload_bytes = run.payload_bytes,
+          .producer = run.producer,
+          .sequence = run.sequence};
+  run_open_ = true;
+  std::byte* to = data_ + at_ + head;
+  prefetch(to, run.messages.size());
+  std::memcpy(to, run.messages.data(), run.messages.size());
+  at_ += head + run.messages.size();
+  MessageCount& count = block_->origins[origin];
+  count.messages += run.message_count;
+  count.bytes += run.payload_bytes;
+  if (run.producer != kNoProducer) {
+    producers_.append(run.producer, run.sequence, run.sequence + run.message_count, run.received);
+  }
+  close_run();
+  return true;
+}
+
 bool BlockBuilder::append_to_new_run(CaptureSetId set, std::size_t origin,
                                      const MessageView& message) {
   close_run();
@@ -56,21 +101,12 @@ void BlockBuilder::close_run() {
   if (!run_open_) return;
   CHECK_GT(run_.messages, 0U);
   run_open_ = false;
-  const auto partitions = captures_.partitions_of(run_.set);
-  RunHeader header{};
-  header.length = static_cast<std::uint32_t>(at_ - run_.at);
-  header.message_count = run_.messages;
-  header.base_time_ns = run_.base;
-  header.capture_count = static_cast<std::uint16_t>(partitions.size());
-  store(block_->bytes, run_.at, header);
-  std::size_t at = run_.at + sizeof header;
-  for (const std::uint32_t number : partitions) {
-    Partition& partition = captures_.at(number);
-    store(block_->bytes, at, Capture{partition.stream.value, partition.next_offset.value});
-    partition.next_offset += run_.messages;
-    at += sizeof(Capture);
-  }
-  block_->run_notes[block_->notes++] = {run_.set, run_.messages, run_.payload_bytes};
+  put_head();
+  block_->run_notes[block_->notes++] = {.set = run_.set,
+                                        .messages = run_.messages,
+                                        .payload_bytes = run_.payload_bytes,
+                                        .producer = run_.producer,
+                                        .producer_end = run_.sequence + run_.messages};
   block_->total.messages += run_.messages;
   block_->total.bytes += run_.payload_bytes;
   BlockHeader& of_block = block_->header;
@@ -78,6 +114,29 @@ void BlockBuilder::close_run() {
   of_block.last_received_ns = std::max(of_block.last_received_ns, run_.last);
   ++of_block.run_count;
   run_ = {};
+}
+
+void BlockBuilder::put_head() {
+  const auto partitions = captures_.partitions_of(run_.set);
+  RunHeader header{};
+  header.length = static_cast<std::uint32_t>(at_ - run_.at);
+  header.message_count = run_.messages;
+  header.base_time_ns = run_.base;
+  header.capture_count = static_cast<std::uint16_t>(partitions.size());
+  header.flags = flags_of(run_.producer);
+  store(block_->bytes, run_.at, header);
+  std::size_t at = run_.at + sizeof header;
+  if (run_.producer != kNoProducer) {
+    store(block_->bytes, at,
+          RunProducer{producers_.at(run_.producer).session.value, run_.sequence});
+    at += sizeof(RunProducer);
+  }
+  for (const std::uint32_t number : partitions) {
+    Partition& partition = captures_.at(number);
+    store(block_->bytes, at, Capture{partition.stream.value, partition.next_offset.value});
+    partition.next_offset += run_.messages;
+    at += sizeof(Capture);
+  }
 }
 
 Block* BlockBuilder::finish() {

@@ -2,13 +2,26 @@
 #pragma once
 
 #include "storage/log/capture_table.h"
+#include "storage/log/producer_table.h"
 
 namespace penstock {
+
+// A run as its producer laid it out.
+struct ProducerRun {
+  ProducerIndex producer;  // or kNoProducer: it does not say whose it is
+  std::uint64_t sequence;  // of its first message; not before the producer's next one
+  std::uint32_t message_count;
+  std::uint64_t payload_bytes;
+  UnixNanos received;
+  // As they lie on the drive, and checked to be so: the first one has a subject, time deltas are 0.
+  std::span<const std::byte> messages;
+};
 
 // One thread. Holds at most one block; who starts it gets it back from finish().
 class BlockBuilder {
  public:
-  explicit BlockBuilder(CaptureTable& captures) : captures_(captures) {}
+  BlockBuilder(CaptureTable& captures, ProducerTable& producers)
+      : captures_(captures), producers_(producers) {}
 
   [[nodiscard]] bool has_block() const { return block_ != nullptr; }
   [[nodiscard]] bool has_messages() const {
@@ -35,8 +48,13 @@ class BlockBuilder {
     return append_to_new_run(set, origin, message);
   }
 
-  // Whether the message fits a block of this size that has nothing else.
+  // Copies the whole run in. False as above: then nothing of it is in.
+  [[nodiscard]] bool append_run(CaptureSetId set, std::size_t origin, const ProducerRun& run);
+
+  // Whether the message, or the run, fits a block of this size that has nothing else.
   [[nodiscard]] bool fits_empty(CaptureSetId set, const MessageView& message,
+                                std::size_t block_bytes) const;
+  [[nodiscard]] bool fits_empty(CaptureSetId set, const ProducerRun& run,
                                 std::size_t block_bytes) const;
 
   // Closes the last run and gives the block, its header filled but for its place.
@@ -56,11 +74,19 @@ class BlockBuilder {
     std::int64_t last = 0;
     std::uint32_t messages = 0;
     std::uint64_t payload_bytes = 0;
+    ProducerIndex producer = kNoProducer;
+    std::uint64_t sequence = 0;  // of its first message
   };
 
   bool append_to_new_run(CaptureSetId set, std::size_t origin, const MessageView& message);
   void open_run(CaptureSetId set, UnixNanos base);
   void close_run();
+  void put_head();
+  void prefetch(const std::byte* at, std::size_t bytes) const {
+    for (std::size_t ahead = 0; ahead < bytes; ahead += kLineBytes) {
+      __builtin_prefetch(at + kPrefetchAhead + ahead, 1, 3);
+    }
+  }
   void lay_out(const MessageView& message, bool repeats, std::size_t bytes, std::uint32_t delta);
   void count_in(std::size_t origin, const MessageView& message) {
     ++run_.messages;
@@ -72,6 +98,7 @@ class BlockBuilder {
   }
 
   CaptureTable& captures_;
+  ProducerTable& producers_;
   Block* block_ = nullptr;
   std::byte* data_ = nullptr;
   std::size_t at_ = 0;
@@ -86,9 +113,7 @@ inline void BlockBuilder::lay_out(const MessageView& message, bool repeats, std:
                                   std::uint32_t delta) {
   std::byte* at = data_ + at_;
   at_ += bytes;
-  for (std::size_t ahead = 0; ahead < bytes; ahead += kLineBytes) {
-    __builtin_prefetch(at + kPrefetchAhead + ahead, 1, 3);
-  }
+  prefetch(at, bytes);
   const std::uint64_t zeros = 0;
   std::memcpy(at + bytes - sizeof zeros, &zeros, sizeof zeros);
   const MessageHeader header{

@@ -16,6 +16,10 @@ namespace penstock {
 // Index of a capture set registered with a log: the partitions that hold a message.
 using CaptureSetId = Ordinal<struct CaptureSetIdTag, std::uint32_t>;
 
+// Index of a producer's session that a log knows.
+using ProducerIndex = Ordinal<struct ProducerIndexTag, std::uint32_t>;
+inline constexpr ProducerIndex kNoProducer{~std::uint32_t{0}};
+
 // Who brought a message, for the books: the number of its front door.
 inline constexpr std::size_t kOriginsMax = 32;
 
@@ -27,8 +31,10 @@ struct MessageCount {
 // A closed run within a block, as the books need it.
 struct RunNote {
   CaptureSetId set;
-  std::uint32_t messages;
-  std::uint64_t payload_bytes;
+  std::uint32_t messages = 0;
+  std::uint64_t payload_bytes = 0;
+  ProducerIndex producer = kNoProducer;
+  std::uint64_t producer_end = 0;  // the session's sequence behind the run's last message
 };
 
 // A block buffer and what is known of its contents.

@@ -1,5 +1,6 @@
 #include "storage/log/log_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -8,15 +9,17 @@
 namespace penstock {
 namespace {
 
-// Tokens of operations that are not in the ordered queue.
-constexpr std::uint64_t kFlushToken = ~std::uint64_t{0};
-constexpr std::uint64_t kCloseToken = kFlushToken - 1;
-
-// What two segments can have to tell at most.
-constexpr std::size_t kEventsPerLog = 8;
-
-constexpr unsigned kFailuresUntilPause = 2;
-constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
+ProducerTable make_producers(const LogOptions& options, const LogStart& start, Rng& rng) {
+  const std::size_t most = producers_max(options.segment_bytes);
+  CHECK_LE(options.producers, most);
+  const std::size_t capacity =
+      options.producers != 0 ? options.producers : std::min(start.producers.size(), most);
+  ProducerTable made(capacity, capacity == 0 ? 0 : rng.next());
+  for (const LogStart::Producer& producer : start.producers) {
+    made.recall(producer.session, producer.next_sequence, producer.last_used);
+  }
+  return made;
+}
 
 }  // namespace
 
@@ -30,11 +33,12 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
       clock_(clock),
       rng_(rng),
       observer_(observer),
-      builder_(captures_),
+      producers_(make_producers(options, start, rng)),
+      builder_(captures_, producers_),
       now_(clock.monotonic_now()),
       sealed_(pool.blocks() + 1),
-      segment_a_(options.segment_bytes, options.block_bytes, captures_),
-      segment_b_(options.segment_bytes, options.block_bytes, captures_),
+      segment_a_(options.segment_bytes, options.block_bytes, captures_, producers_),
+      segment_b_(options.segment_bytes, options.block_bytes, captures_, producers_),
       next_segment_(start.next_segment),
       ops_(pool.blocks() + 2),
       placed_(start.next_sequence),
@@ -45,19 +49,7 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
   }
   captures_.begin_new_at(start.new_partitions);
   watermarks_.next = watermarks_.written = watermarks_.durable = start.next_sequence;
-  if (!start.open) return;
-  const LogStart::OpenSegment& open = *start.open;
-  auto index = ring_.attach(open.file.fd);
-  // A new ring has room for the first file; without it the segment stays open and a fresh one is
-  // begun.
-  if (!index) return;
-  current_ = &segment_a_;
-  current_->resume(open.header, open.file, {*index, open.file.base}, open.position, open.index,
-                   open.payload_bytes);
-  watermarks_.segment = SegmentSequence(open.header.sequence);
-  watermarks_.slot = SlotIndex(open.header.slot);
-  watermarks_.generation = Generation(open.header.generation);
-  watermarks_.position = open.position;
+  if (start.open) resume(*start.open);
 }
 
 Result<CaptureSetId> LogWriter::add_capture_set(std::span<const StreamId> streams) {
@@ -71,14 +63,25 @@ std::span<const StreamId> LogWriter::capture_set(CaptureSetId id) const {
 Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
                                         const MessageView& message) {
   if (!builder_.fits_empty(set, message, options_.block_bytes)) return Appended::kTooLarge;
+  const Appended started = start_block();
+  if (started == Appended::kOk) CHECK(builder_.append(set, origin, message));
+  return started;
+}
+
+Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
+                                        const ProducerRun& run) {
+  if (!builder_.fits_empty(set, run, options_.block_bytes)) return Appended::kTooLarge;
+  const Appended started = start_block();
+  if (started == Appended::kOk) CHECK(builder_.append_run(set, origin, run));
+  return started;
+}
+
+Appended LogWriter::start_block() {
   seal();
   Block* block = pool_.take();
-  if (block == nullptr) {
-    return why_no_block();
-  }
+  if (block == nullptr) return why_no_block();
   builder_.start(block);
   opened_at_ = now_;
-  CHECK(builder_.append(set, origin, message));
   return Appended::kOk;
 }
 
@@ -164,7 +167,13 @@ void LogWriter::complete(const IoCompletion& completion) {
 // Watermarks move over the unbroken beginning of the queue only.
 void LogWriter::advance() {
   while (written_op_ != submitted_op_ && op(written_op_).state == Op::State::kWritten) {
-    if (op(written_op_).block != nullptr) ++watermarks_.written;
+    if (const Block* block = op(written_op_).block; block != nullptr) {
+      ++watermarks_.written;
+      for (const RunNote& note : block->run_notes.first(block->notes)) {
+        if (note.producer != kNoProducer) producers_.write(note.producer, note.producer_end);
+      }
+      observer_.on_written(*block);
+    }
     ++written_op_;
   }
   if (options_.durability == Durability::kSync) make_durable(written_op_);
@@ -185,6 +194,7 @@ void LogWriter::make_durable(std::uint64_t end) {
       for (const std::uint32_t i : captures_.partitions_of(note.set)) {
         captures_.at(i).durable_offset += note.messages;
       }
+      if (note.producer != kNoProducer) producers_.make_durable(note.producer, note.producer_end);
     }
     ++watermarks_.durable;
     watermarks_.segment = SegmentSequence(segment.header().sequence);
@@ -232,75 +242,6 @@ bool LogWriter::place_sealed() {
   return placed;
 }
 
-// Takes a fresh slot; its header goes into the queue before its blocks.
-bool LogWriter::begin_segment() {
-  if (failures_ >= kFailuresUntilPause && now_ < retry_at_) return false;
-  if (end_op_ - durable_op_ == ops_.size()) return false;
-  // The keeper has not read its events for long: without room for a segment's own none is begun.
-  if (channel_.events.free() < kEventsPerLog) return false;
-  auto slot = channel_.ready.pop();
-  wants_slot_ = !slot.has_value();
-  if (!slot) return false;
-  SegmentWriter* fresh = retiring_ == &segment_a_ ? &segment_b_ : &segment_a_;
-  SegmentHeader header{};
-  header.volume = options_.volume;
-  header.log = options_.log.value;
-  header.slot = slot->slot.value;
-  header.state = SlotState::kUsed;
-  header.previous_crc = placed_crc_;
-  header.generation = rng_.next();
-  header.sequence = next_segment_.value;
-  header.base_sequence = placed_.value;
-  header.oldest_sequence = slot->oldest.value;
-  header.segment_bytes = options_.segment_bytes;
-  header.created_ns = clock_.unix_now().value;
-  auto index = ring_.attach(slot->file.fd);
-  if (!index) {
-    // The kernel is out of memory, say. The slot goes back, and another is tried later.
-    ++failures_;
-    retry_at_ = now_ + kRetryPauseNs;
-    CHECK(channel_.events.push({SegmentEvent::Kind::kVoid, slot->file, header, {}}));
-    return false;
-  }
-  current_ = fresh;
-  ++next_segment_;
-  current_->begin(header, slot->file, {*index, slot->file.base});
-  op(end_op_++) = {.segment = current_, .offset = 0, .bytes = current_->header_page()};
-  return true;
-}
-
-// The current segment is full. False: the one before it is not closed yet.
-bool LogWriter::retire_current() {
-  if (retiring_ != nullptr) return false;
-  current_->end();
-  retiring_ = current_;
-  retiring_end_ = placed_;
-  retiring_crc_ = placed_crc_;
-  current_ = nullptr;
-  return true;
-}
-
-// The footer vouches for all blocks and for the index, so it is written only when they are durable.
-void LogWriter::close_retiring() {
-  if (retiring_ == nullptr || closing_ || watermarks_.durable < retiring_end_) return;
-  std::uint64_t offset = retiring_->close_offset();
-  if (index_durable_) {
-    offset = options_.segment_bytes - kPageBytes;
-    close_part_ = retiring_->footer_page();
-  } else {
-    close_part_ = retiring_->close(retiring_crc_, clock_.unix_now());
-  }
-  closing_ = ring_.queue_write(kCloseToken, retiring_->file(), offset, close_part_, true);
-}
-
-void LogWriter::finish_retiring(SegmentEvent::Kind kind) {
-  CHECK(retiring_ != nullptr);
-  if (kind == SegmentEvent::Kind::kClosed) ++counters_.segments_closed;
-  tell(kind, *retiring_);
-  ring_.detach(retiring_->file().index);
-  retiring_ = nullptr;
-}
-
 bool LogWriter::submit_waiting() {
   bool submitted = false;
   while (submitted_op_ != end_op_ && submitted_op_ - written_op_ < options_.queue_depth) {
@@ -338,24 +279,10 @@ void LogWriter::start_over() {
   placed_ = watermarks_.durable;
   placed_crc_ = durable_crc_;
   for (Partition& partition : captures_.all()) partition.placed_offset = partition.durable_offset;
+  producers_.start_over();
   if (watermarks_.durable < retiring_end_) give_up(retiring_);
   give_up(current_);
   failed_ = false;
-}
-
-// A segment that holds durable blocks stays, without a footer; another's slot can be used again.
-void LogWriter::give_up(SegmentWriter*& segment) {
-  if (segment == nullptr) return;
-  const bool holds_durable =
-      segment->has_blocks() && watermarks_.durable.value > segment->header().base_sequence;
-  tell(holds_durable ? SegmentEvent::Kind::kPoisoned : SegmentEvent::Kind::kVoid, *segment);
-  ring_.detach(segment->file().index);
-  segment = nullptr;
-}
-
-void LogWriter::tell(SegmentEvent::Kind kind, const SegmentWriter& segment) {
-  // begin_segment() made sure of the room.
-  CHECK(channel_.events.push({kind, segment.slot(), segment.header(), segment.footer()}));
 }
 
 bool LogWriter::drained() const {

@@ -6,6 +6,7 @@
 //   a block's buffer goes back to the pool only when the block is durable
 //   a failed write or flush poisons its segment: nothing in it that was not durable is ever called
 //   durable there; it is rewritten, in order, to a fresh segment
+//   written_sequence goes back to durable_sequence then: what was written is promised to nobody
 //
 // append() copies the message once, from the packet into the block that the drive will read. poll()
 // is called once a loop: it reaps completions, gives sealed blocks their place, checksums and
@@ -38,7 +39,15 @@ struct LogOptions {
   unsigned queue_depth = 8;            // writes in flight
   std::int64_t linger_ns = 2'000'000;  // a block with messages is sealed after this at the latest
   Durability durability = Durability::kSync;
+  // Sessions that the log knows at once, at most producers_max(). 0: none but those that it starts
+  // with, so that they are not forgotten where nobody uses them.
+  std::size_t producers = 0;
 };
+
+// Their entries take no more than a quarter of a segment.
+[[nodiscard]] constexpr std::size_t producers_max(std::uint64_t segment_bytes) {
+  return segment_bytes / 4 / sizeof(ProducerEntry);
+}
 
 // Where a log goes on: what recovery found, or all defaults for a new log.
 struct LogStart {
@@ -51,6 +60,16 @@ struct LogStart {
   };
   std::vector<Partition> partitions;
   Offset new_partitions{0};  // where the others begin
+  struct Producer {
+    SessionNumber session;
+    std::uint64_t next_sequence;
+    UnixNanos last_used;
+
+    bool operator==(const Producer&) const = default;
+  };
+  // Each session once, the one used last at the end: where there is no room for all of them, the
+  // first ones are forgotten.
+  std::vector<Producer> producers;
 
   // The log's last segment when it was not closed: it is filled on from its last good block. What a
   // crash left behind that place cannot be taken for data, because it does not chain to what
@@ -65,11 +84,14 @@ struct LogStart {
   std::optional<OpenSegment> open;
 };
 
-// Told of every block that became durable, in sequence order, on the log's thread.
+// Told of every block that was written or became durable, in sequence order, on the log's thread.
 class LogObserver {
  public:
   virtual ~LogObserver() = default;
   virtual void on_durable(const Block& block) = 0;
+  // Its write completed, and those of all blocks before it; with kSync it is durable right after.
+  // After a failed write it may come again for a block that is not durable yet.
+  virtual void on_written(const Block& /*block*/) {}
 };
 
 enum class Appended : std::uint8_t {
@@ -126,6 +148,16 @@ class LogWriter {
     return append_to_new_block(set, origin, message);
   }
 
+  // Copies a whole run of a producer into the open block, behind a head of its own.
+  [[nodiscard]] Appended append_run(CaptureSetId set, std::size_t origin, const ProducerRun& run) {
+    if (builder_.has_block() && builder_.append_run(set, origin, run)) [[likely]] {
+      return Appended::kOk;
+    }
+    return append_to_new_block(set, origin, run);
+  }
+  // The sessions that the log knows, and how far each is. Others add, pin, unpin and skip only.
+  [[nodiscard]] ProducerTable& producers() { return producers_; }
+
   // One step of everything that does not wait for a message, at this time, which is the log's until
   // the next call. Returns whether anything was done.
   bool poll(MonotonicNanos now);
@@ -145,6 +177,12 @@ class LogWriter {
   [[nodiscard]] MessageCount in_flight() const;
 
  private:
+  // Tokens of operations that are not in the ordered queue.
+  static constexpr std::uint64_t kFlushToken = ~std::uint64_t{0};
+  static constexpr std::uint64_t kCloseToken = kFlushToken - 1;
+  static constexpr unsigned kFailuresUntilPause = 2;
+  static constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
+
   // What goes to the drive, in the order in which it becomes durable.
   struct Op {
     enum class State : std::uint8_t { kWaiting, kSubmitted, kWritten };
@@ -155,8 +193,11 @@ class LogWriter {
     std::span<const std::byte> bytes;
   };
 
+  // log_writer.cc
   [[nodiscard]] Appended why_no_block() const;
   Appended append_to_new_block(CaptureSetId set, std::size_t origin, const MessageView& message);
+  Appended append_to_new_block(CaptureSetId set, std::size_t origin, const ProducerRun& run);
+  [[nodiscard]] Appended start_block();
   void seal_lingering();
   bool reap();
   void complete(const IoCompletion& completion);
@@ -164,14 +205,18 @@ class LogWriter {
   void make_durable(std::uint64_t end);
   void flush();
   bool place_sealed();
+  bool submit_waiting();
+  void start_over();
+
+  // log_segments.cc
+  void resume(const LogStart::OpenSegment& open);
   bool begin_segment();
   bool retire_current();
   void close_retiring();
   void finish_retiring(SegmentEvent::Kind kind);
-  bool submit_waiting();
-  void start_over();
   void give_up(SegmentWriter*& segment);
   void tell(SegmentEvent::Kind kind, const SegmentWriter& segment);
+
   [[nodiscard]] Op& op(std::uint64_t number) { return ops_[number % ops_.size()]; }
   [[nodiscard]] const Op& op(std::uint64_t number) const { return ops_[number % ops_.size()]; }
 
@@ -183,6 +228,7 @@ class LogWriter {
   Rng& rng_;
   LogObserver& observer_;
   CaptureTable captures_;
+  ProducerTable producers_;
   BlockBuilder builder_;
   MonotonicNanos now_;           // of the last poll()
   MonotonicNanos opened_at_{0};  // the block being filled got its first message

@@ -16,12 +16,14 @@ std::size_t blocks_max(std::uint64_t segment_bytes) { return segment_bytes / kPa
 // The close buffer holds the largest index and what may be left in front of the footer when a
 // segment is full: less than a block. It is zeroed and written with the index.
 SegmentWriter::SegmentWriter(std::uint64_t segment_bytes, std::uint32_t block_bytes,
-                             CaptureTable& captures)
+                             CaptureTable& captures, ProducerTable& producers)
     : segment_bytes_(segment_bytes),
       captures_(captures),
+      producers_(producers),
       header_page_(allocate_pages(kPageBytes)),
       close_bytes_(std::min<std::size_t>(
-          segment_bytes, index_bytes(blocks_max(segment_bytes), CaptureTable::kPartitionsMax) +
+          segment_bytes, index_bytes(blocks_max(segment_bytes), CaptureTable::kPartitionsMax,
+                                     producers.capacity()) +
                              block_bytes + kPageBytes)) {
   close_buffer_ = allocate_pages(close_bytes_);
   blocks_.reserve(blocks_max(segment_bytes));
@@ -42,6 +44,7 @@ void SegmentWriter::begin(const SegmentHeader& header, const SlotFile& slot, IoF
   position_ = 1;
   blocks_.clear();
   messages_ = payload_bytes_ = 0;
+  forgotten_before_ = producers_.forgotten();
   forget_partitions();
   encode_segment_header({header_page_.get(), kPageBytes}, header);
 }
@@ -54,6 +57,7 @@ void SegmentWriter::resume(const SegmentHeader& header, const SlotFile& slot, Io
   blocks_.insert(blocks_.end(), index.blocks.begin(), index.blocks.end());
   for (const IndexEntry& block : index.blocks) messages_ += block.message_count;
   payload_bytes_ = payload_bytes;
+  forgotten_before_ = 0;  // those that there was no room for any more may have runs in it
   for (Partition& partition : captures_.all()) {
     const auto found =
         std::ranges::find(index.partitions, partition.stream.value, &PartitionEntry::stream);
@@ -66,9 +70,7 @@ void SegmentWriter::resume(const SegmentHeader& header, const SlotFile& slot, Io
 }
 
 bool SegmentWriter::has_room(std::uint32_t block_length) const {
-  const std::uint64_t end = std::uint64_t{position_} * kPageBytes + block_length +
-                            index_bytes(blocks_.size() + 1, captures_.all().size()) + kPageBytes;
-  return end <= segment_bytes_;
+  return bytes_closed(blocks_.size() + 1) + block_length <= segment_bytes_;
 }
 
 std::uint64_t SegmentWriter::place(Block& block, BlockSequence sequence, BlockSequence durable,
@@ -103,6 +105,7 @@ void SegmentWriter::index_runs(const Block& block, std::uint32_t number) {
       partition.payload_bytes += note.payload_bytes;
       partition.last_block = number;
     }
+    if (note.producer != kNoProducer) producers_.place(note.producer, note.producer_end);
   }
 }
 
@@ -127,6 +130,17 @@ void SegmentWriter::end() {
                          .last_block = partition.last_block});
     at += sizeof(PartitionEntry);
   }
+  producer_entries_ = 0;
+  producers_.each_logged([&](const Producer& producer) {
+    ++producer_entries_;
+    store(buffer, at,
+          ProducerEntry{.session = producer.session.value,
+                        .next_sequence = producer.placed,
+                        .last_used_ns = producer.last_used.value});
+    at += sizeof(ProducerEntry);
+  });
+  CHECK_LE(at + kPageBytes, bytes);
+  forgotten_ = producers_.forgotten() - forgotten_before_;
 }
 
 std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNanos now) {
@@ -143,10 +157,12 @@ std::span<const std::byte> SegmentWriter::close(std::uint32_t last_crc, UnixNano
   footer_.index_crc = crc32c(buffer.first(buffer.size() - kPageBytes));
   footer_.block_count = static_cast<std::uint32_t>(blocks_.size());
   footer_.partition_count = partition_entries_;
+  footer_.producer_count = producer_entries_;
   footer_.last_crc = last_crc;
   footer_.message_count = messages_;
   footer_.payload_bytes = payload_bytes_;
   footer_.closed_ns = now.value;
+  footer_.forgotten_count = forgotten_;
   footer_.first_received_ns = std::numeric_limits<std::int64_t>::max();
   footer_.last_received_ns = std::numeric_limits<std::int64_t>::min();
   for (const IndexEntry& block : blocks_) {

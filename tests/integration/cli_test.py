@@ -160,7 +160,7 @@ class Other(Cli):
             text = run(BUILD / "penstock", "help", *path).stdout
             self.assertEqual(text, run(BUILD / "penstock", *path, "--help").stdout, words)
         version = run(BUILD / "penstock", "version").stdout
-        self.assertIn("format 1", version)
+        self.assertIn("format 2", version)
         self.assertTrue(version.startswith(run(BUILD / "penstock", "--version").stdout.strip()))
         for program in ("penstock", "penstockd", "penstock-blast"):
             text = run(BUILD / program, "--help").stdout

@@ -252,22 +252,23 @@ class Refusals(VolumeTest):
         self.assertIn("in use", self.start_refused(other))
         self.assertEqual(node.drain(), 0)
 
-    def test_newer_format_is_refused_and_left_untouched(self):
+    def test_another_format_is_refused_and_left_untouched(self):
         node = Node(self.host, config()).start()
         node.drain()
         head = node.folder / "volume" / "volume"
-        page = bytearray(head.read_bytes()[:4096])
-        page[12:16] = (2).to_bytes(4, "little")
-        page[8:12] = b"\0\0\0\0"
-        page[8:12] = crc32c(bytes(page)).to_bytes(4, "little")
-        with open(head, "r+b") as file:
-            file.write(page)
-        before = head.read_bytes()
-        self.assertIn("format version 2", self.start_refused(node))
-        self.assertEqual(head.read_bytes(), before)
-        shown = node.penstock("verify", check=False)
-        self.assertEqual(shown.returncode, 3, "not checked")
-        self.assertIn("format version 2", shown.stderr)
+        for version in (1, 3):
+            page = bytearray(head.read_bytes()[:4096])
+            page[12:16] = version.to_bytes(4, "little")
+            page[8:12] = b"\0\0\0\0"
+            page[8:12] = crc32c(bytes(page)).to_bytes(4, "little")
+            with open(head, "r+b") as file:
+                file.write(page)
+            before = head.read_bytes()
+            self.assertIn(f"format version {version}", self.start_refused(node))
+            self.assertEqual(head.read_bytes(), before)
+            shown = node.penstock("verify", check=False)
+            self.assertEqual(shown.returncode, 3, "not checked")
+            self.assertIn(f"format version {version}", shown.stderr)
 
     def test_device_with_foreign_contents_is_refused_and_left_untouched(self):
         device = self.loop_device(64)

@@ -5,19 +5,20 @@ import struct
 import sys
 from types import SimpleNamespace
 
-PAGE, MIB, USED = 4096, 1 << 20, 2
+PAGE, MIB, USED, VERSION = 4096, 1 << 20, 2, 2
 HEAD = "magic crc version "
 SUPERBLOCK = ("<8sII16sQqQ", HEAD + "volume segment_bytes created_ns device_bytes")
 CATALOGUE = ("<8sIIQII", HEAD + "revision length stream_count")
 HEADER = ("<8sII16s4I5Qq", HEAD + "volume log slot state previous_crc generation sequence "
           "base_sequence oldest_sequence segment_bytes created_ns")
-FOOTER = ("<8sII16sII4Q6IQQqqq", HEAD + "volume log slot generation sequence base_sequence "
-          "segment_bytes index_position index_crc block_count partition_count last_crc reserved "
-          "message_count payload_bytes first_received_ns last_received_ns closed_ns")
+FOOTER = ("<8sII16sII4Q6IQQqqqQ", HEAD + "volume log slot generation sequence base_sequence "
+          "segment_bytes index_position index_crc block_count partition_count last_crc producer_count "
+          "message_count payload_bytes first_received_ns last_received_ns closed_ns "
+          "forgotten_count")
 BLOCK = ("<IIHHIIIII16sQQQIIqq", "magic crc version header_bytes length used run_count "
          "message_count log volume generation sequence durable_sequence position previous_crc "
          "first_received_ns last_received_ns")
-RUN = ("<IIqHHI", "length message_count base_time_ns capture_count reserved0 reserved1")
+RUN = ("<IIqHHI", "length message_count base_time_ns capture_count flags reserved")
 MESSAGE = ("<IIHHHH", "payload_length time_delta_ns subject_length key_length headers_length flags")
 
 
@@ -45,7 +46,7 @@ def fields(layout, data, at=0):
 def decode(layout, magic, data):
     """A structure with a checksum over all of `data`; None when it is not one."""
     found = fields(layout, data)
-    good = (found.magic, found.version) == (magic, 1)
+    good = (found.magic, found.version) == (magic, VERSION)
     return found if good and found.crc == crc32c(data[:8] + bytes(4) + data[12:]) else None
 
 
@@ -57,7 +58,7 @@ class Volume:
             head = file.read(4 * MIB)
         self.superblock = decode(SUPERBLOCK, b"PNSTKVOL", head[:PAGE])
         if self.superblock is None:
-            raise ValueError(f"{path} is no volume of format 1")
+            raise ValueError(f"{path} is no volume of format {VERSION}")
         copies = []
         for at in (1 * MIB, 2 * MIB):
             length = fields(CATALOGUE, head, at).length
@@ -107,7 +108,7 @@ def blocks(segments):
         while sequence < end and at < len(slot) - PAGE:
             block = fields(BLOCK, slot, at)
             data = slot[at:at + block.length]
-            good = (block.magic == 0x4B4C4250 and block.version == 1 and
+            good = (block.magic == 0x4B4C4250 and block.version == VERSION and
                     96 <= block.used <= block.length == len(data) and
                     block.crc == crc32c(data[8:]) and
                     (block.volume, block.log, block.generation, block.position) ==
@@ -122,14 +123,19 @@ def blocks(segments):
 
 
 def messages(segments):
-    """The messages of one log: ({stream: offset}, received_ns, subject, payload)."""
+    """The messages of one log: ({stream: offset}, received_ns, subject, payload, producer), the last
+    one None or (session, sequence)."""
     for block, data in blocks(segments):
         at = 96
         for _ in range(block.run_count):
             run = fields(RUN, data, at)
-            bases = [struct.unpack_from("<QQ", data, at + 24 + 16 * c)
+            place, subject, producer = at + 24, b"", None
+            if run.flags & 1:
+                session, sequence = struct.unpack_from("<QQ", data, place)
+                place += 16
+            bases = [struct.unpack_from("<QQ", data, place + 16 * c)
                      for c in range(run.capture_count)]
-            place, subject = at + 24 + 16 * run.capture_count, b""
+            place += 16 * run.capture_count
             for n in range(run.message_count):
                 message = fields(MESSAGE, data, place)
                 place += 16
@@ -137,19 +143,22 @@ def messages(segments):
                     subject = data[place:place + message.subject_length]
                 begin = place + message.subject_length + message.key_length + message.headers_length
                 place = (begin + message.payload_length + 7) // 8 * 8
+                if run.flags & 1:
+                    producer = (session, sequence + n)
                 yield ({stream: base + n for stream, base in bases},
                        run.base_time_ns + message.time_delta_ns, subject.decode(),
-                       data[begin:begin + message.payload_length])
+                       data[begin:begin + message.payload_length], producer)
             at += run.length
 
 
 def main():
     volume = Volume(sys.argv[1])
     for log, segments in volume.logs():
-        for captures, received_ns, subject, payload in messages(segments):
+        for captures, received_ns, subject, payload, producer in messages(segments):
             for stream, offset in captures.items():
                 if volume.streams[stream] in (sys.argv[2:] or [volume.streams[stream]]):
-                    print(log, volume.streams[stream], offset, received_ns, subject, payload)
+                    print(log, volume.streams[stream], offset, received_ns, subject, payload,
+                          "%016x %d" % producer if producer else "")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ class Format(unittest.TestCase):
         logs = list(volume.logs())
         found = {stream: [] for stream in volume.streams}
         for _, segments in logs:
-            for captures, received_ns, subject, payload in format_reader.messages(segments):
+            for captures, received_ns, subject, payload, _ in format_reader.messages(segments):
                 for stream, offset in captures.items():
                     found[stream].append(b"%d %d %s %d:%s,\n" % (
                         offset, received_ns, subject.encode(), len(payload), payload))

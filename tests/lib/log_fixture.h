@@ -16,6 +16,7 @@
 #include "storage/recover/recovery.h"
 #include "storage/recover/segment_scan.h"
 #include "storage/ring/io_ring_linux.h"
+#include "tests/lib/producer_run.h"
 
 namespace penstock {
 
@@ -41,8 +42,11 @@ class CountingObserver final : public LogObserver {
   void on_durable(const Block& block) override {
     ++blocks;
     messages += block.total.messages;
+    EXPECT_LE(blocks, written) << "told in time that it was written";
   }
+  void on_written(const Block& /*block*/) override { ++written; }
   std::uint64_t blocks = 0;
+  std::uint64_t written = 0;
   std::uint64_t messages = 0;
 };
 
@@ -53,6 +57,7 @@ struct LogFixtureOptions {
   Durability durability = Durability::kSync;
   Retention retention;
   std::uint64_t capacity_bytes = 0;
+  std::size_t producers = 0;
   // Puts another ring in front of the real one.
   std::function<std::unique_ptr<IoRing>(std::unique_ptr<IoRing>)> in_front;
 };
@@ -86,7 +91,8 @@ class LogFixture {
                                                .log = LogNumber(0),
                                                .segment_bytes = volume_->superblock().segment_bytes,
                                                .block_bytes = options.block_bytes,
-                                               .durability = options.durability},
+                                               .durability = options.durability,
+                                               .producers = options.producers},
                                     log.start, pool_, *ring_, channel_, clock_, rng_, observer);
     const StreamId all = stream_id("all");
     set_ = log_->add_capture_set({&all, 1}).value();
@@ -102,6 +108,16 @@ class LogFixture {
     message.received = clock_.unix_now();
     message.payload = std::as_bytes(std::span(payload));
     return log_->append(set_, 0, message);
+  }
+  // A run of the session, which becomes known when it is not.
+  void append_run(SessionNumber session, std::uint64_t sequence, const LaidOutMessages& messages) {
+    while (try_append_run(session, sequence, messages) != Appended::kOk) step();
+  }
+  Appended try_append_run(SessionNumber session, std::uint64_t sequence,
+                          const LaidOutMessages& messages) {
+    auto producer = log_->producers().find(session);
+    if (!producer) producer = log_->producers().add(session, sequence).value();
+    return log_->append_run(set_, 0, messages.run(*producer, sequence, clock_.unix_now()));
   }
   void step() {
     keeper_->step();

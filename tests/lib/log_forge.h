@@ -32,14 +32,15 @@ struct ForgePlace {
 class LogForge {
  public:
   static constexpr std::uint32_t kBlockBytes = 64 * 1024;
+  static constexpr std::size_t kProducers = 16;
 
   explicit LogForge(Volume& volume, LogNumber log = LogNumber(0))
       : volume_(volume),
         log_(log),
         memory_(allocate_pages(kBlockBytes)),
         pool_({memory_.get(), kBlockBytes}, kBlockBytes),
-        builder_(captures_),
-        segment_(volume.superblock().segment_bytes, kBlockBytes, captures_) {}
+        builder_(captures_, producers_),
+        segment_(volume.superblock().segment_bytes, kBlockBytes, captures_, producers_) {}
 
   // Goes on where another one ended, or where its writes failed.
   LogForge(Volume& volume, const ForgePlace& from, std::uint64_t segment, std::string_view stream,
@@ -143,6 +144,7 @@ class LogForge {
   PageBuffer memory_;
   BlockPool pool_;
   CaptureTable captures_;
+  ProducerTable producers_{kProducers};
   BlockBuilder builder_;
   SegmentWriter segment_;
 };

@@ -35,13 +35,16 @@ void append_value(Bytes& into, const T& value) {
 }
 
 inline Bytes forge_run(const std::vector<Capture>& captures,
-                       const std::vector<ForgedMessage>& messages, std::int64_t base_time_ns) {
+                       const std::vector<ForgedMessage>& messages, std::int64_t base_time_ns,
+                       const std::optional<RunProducer>& producer = std::nullopt) {
   Bytes run;
   RunHeader header{};
   header.message_count = static_cast<std::uint32_t>(messages.size());
   header.base_time_ns = base_time_ns;
   header.capture_count = static_cast<std::uint16_t>(captures.size());
+  header.flags = producer ? kRunOfProducer : std::uint16_t{0};
   append_value(run, header);
+  if (producer) append_value(run, *producer);
   for (const Capture& capture : captures) append_value(run, capture);
   for (const ForgedMessage& message : messages) {
     append_value(run, MessageHeader{

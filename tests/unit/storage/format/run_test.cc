@@ -81,6 +81,54 @@ TEST(Run, TakesWhatMessageBytesSaysForAMessage) {
   }
 }
 
+TEST(Run, OfAProducerNumbersEachMessage) {
+  const Bytes bytes = test::forge_run(kCaptures,
+                                      {
+                                          {"a.b", "first"},
+                                          {"",    "next" }
+  },
+                                      1'000, RunProducer{0xFEED, 41});
+  RunReader run(bytes);
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ(run.producer()->session, 0xFEEDU);
+  EXPECT_EQ(run.producer()->sequence, 41U);
+  EXPECT_EQ(run.capture(1).base_offset, 7U) << "captures stand behind the producer";
+  EXPECT_EQ(run.next()->producer, (ProducerMessage{SessionNumber(0xFEED), 41}));
+  EXPECT_EQ(run.next()->producer, (ProducerMessage{SessionNumber(0xFEED), 42}));
+  EXPECT_FALSE(run.next().has_value());
+  EXPECT_TRUE(run.ok());
+  EXPECT_EQ(bytes.size(), run_head_bytes(2, kRunOfProducer) + message_bytes(3, 0, 0, 5) +
+                              message_bytes(0, 0, 0, 4));
+  RunReader nobodys(sample());
+  EXPECT_FALSE(nobodys.producer().has_value());
+  EXPECT_FALSE(nobodys.next()->producer.has_value());
+}
+
+TEST(Run, OfAProducerEndsAtTheLastSequenceThereIs) {
+  const auto from = [](std::uint64_t sequence) {
+    return test::forge_run(kCaptures,
+                           {
+                               {"a.b", "first"},
+                               {"",    "next" }
+    },
+                           1'000, RunProducer{1, sequence});
+  };
+  EXPECT_TRUE(walks(from(kProducerSequenceEnd - 2)));
+  EXPECT_FALSE(walks(from(kProducerSequenceEnd - 1)));
+  EXPECT_FALSE(walks(from(~std::uint64_t{0})));
+}
+
+TEST(Run, OfAProducerCutOffAnywhereIsNotWalked) {
+  const Bytes bytes = test::forge_run(kCaptures,
+                                      {
+                                          {"a.b", "first"}
+  },
+                                      1'000, RunProducer{1, 0});
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(walks(std::span(bytes).first(size))) << size;
+  }
+}
+
 // Where in the run a value is replaced, and by what.
 struct Lie {
   const char* name;
@@ -111,8 +159,8 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"no_captures", offsetof(RunHeader, capture_count), 0, 2},
         Lie{"too_many_captures", offsetof(RunHeader, capture_count), kCapturesMax + 1, 2},
         Lie{"more_captures_than_fit", offsetof(RunHeader, capture_count), 3, 2},
-        Lie{"reserved_word_in_use", offsetof(RunHeader, reserved0), 1, 2},
-        Lie{"other_reserved_word_in_use", offsetof(RunHeader, reserved1), 1, 4},
+        Lie{"unknown_run_flag", offsetof(RunHeader, flags), 2, 2},
+        Lie{"reserved_word_in_use", offsetof(RunHeader, reserved), 1, 4},
         Lie{"time_beyond_the_end_of_time", offsetof(RunHeader, base_time_ns), kLastTime, 8},
         Lie{"payload_leaves_the_run", kFirst, 0xFFFFFFFF, 4},
         Lie{"first_message_has_no_subject", kFirst + 8, 0, 2},

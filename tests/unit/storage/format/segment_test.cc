@@ -38,18 +38,24 @@ SegmentIndex index() {
                       .payload_bytes = 5'000,
                       .first_block = 0,
                       .last_block = 1},
-                 {.stream = 22, .first_offset = 7, .next_offset = 7}      }
+                 {.stream = 22, .first_offset = 7, .next_offset = 7}      },
+      .producers = {{.session = 33, .next_sequence = 1'000, .last_used_ns = 5},
+                 {.session = 44, .next_sequence = 0, .last_used_ns = 0}   }
   };
 }
 
 Bytes bytes_of(const SegmentIndex& index) {
-  Bytes bytes(index_bytes(index.blocks.size(), index.partitions.size()));
+  Bytes bytes(index_bytes(index.blocks.size(), index.partitions.size(), index.producers.size()));
   std::size_t at = 0;
   for (const IndexEntry& entry : index.blocks) {
     store(std::span(bytes), at, entry);
     at += sizeof entry;
   }
   for (const PartitionEntry& entry : index.partitions) {
+    store(std::span(bytes), at, entry);
+    at += sizeof entry;
+  }
+  for (const ProducerEntry& entry : index.producers) {
     store(std::span(bytes), at, entry);
     at += sizeof entry;
   }
@@ -65,6 +71,7 @@ SegmentFooter footer_of(const SegmentIndex& index, std::span<const std::byte> by
   footer.index_crc = crc32c(bytes);
   footer.block_count = static_cast<std::uint32_t>(index.blocks.size());
   footer.partition_count = static_cast<std::uint32_t>(index.partitions.size());
+  footer.producer_count = static_cast<std::uint32_t>(index.producers.size());
   footer.message_count = 11;
   return footer;
 }
@@ -120,7 +127,7 @@ TEST(SegmentHeader, OfAnotherVersionIsRefusedByName) {
   const auto decoded = decode_segment_header(
       changed(header_page(header()), offsetof(SegmentHeader, version), kFormatVersion + 1));
   EXPECT_EQ(decoded.error().code, Errc::kUnsupportedVersion);
-  EXPECT_NE(decoded.error().what.find("format version 2"), std::string::npos);
+  EXPECT_NE(decoded.error().what.find("format version 3"), std::string::npos);
 }
 
 TEST(SegmentHeader, ImpossibleValuesAreDamage) {
@@ -178,7 +185,7 @@ TEST(SegmentFooter, LengthsThatLeaveTheSegmentAreDamage) {
   EXPECT_EQ(code(offsetof(SegmentFooter, index_position), ~0U), Errc::kCorrupt);
   EXPECT_EQ(code(offsetof(SegmentFooter, block_count), ~0U), Errc::kCorrupt);
   EXPECT_EQ(code(offsetof(SegmentFooter, partition_count), ~0U), Errc::kCorrupt);
-  EXPECT_EQ(code(offsetof(SegmentFooter, reserved), 1U), Errc::kCorrupt);
+  EXPECT_EQ(code(offsetof(SegmentFooter, producer_count), ~0U), Errc::kCorrupt);
 }
 
 TEST(SegmentIndex, ComesBackAsItWasWritten) {
@@ -190,6 +197,11 @@ TEST(SegmentIndex, ComesBackAsItWasWritten) {
   EXPECT_EQ(decoded->blocks[1].position, 5U);
   ASSERT_EQ(decoded->partitions.size(), 2U);
   EXPECT_EQ(decoded->partitions[0].next_offset, 111U);
+  ASSERT_EQ(decoded->producers.size(), 2U);
+  EXPECT_EQ(decoded->producers[0].session, 33U);
+  EXPECT_EQ(decoded->producers[0].next_sequence, 1'000U);
+  EXPECT_EQ(decoded->producers[0].last_used_ns, 5);
+  EXPECT_EQ(decoded->producers[1].session, 44U);
 }
 
 TEST(SegmentIndex, EntriesThatContradictEachOtherAreDamage) {
@@ -209,6 +221,10 @@ TEST(SegmentIndex, EntriesThatContradictEachOtherAreDamage) {
     i.partitions[0].first_block = 1;
     i.partitions[0].last_block = 0;
   }));
+  EXPECT_TRUE(
+      refused([](SegmentIndex& i) { i.producers[1].next_sequence = kProducerSequenceEnd + 1; }));
+  EXPECT_FALSE(
+      refused([](SegmentIndex& i) { i.producers[1].next_sequence = kProducerSequenceEnd; }));
   EXPECT_FALSE(refused([](SegmentIndex&) {}));
 }
 

@@ -1,0 +1,224 @@
+// A producer's runs in a log: copied as they are, and how far each session is.
+#include <fmt/format.h>
+
+#include "storage/log/log_writer.h"
+#include "tests/lib/log_fixture.h"
+
+namespace penstock {
+namespace {
+
+constexpr SessionNumber kSession{0xFEED};
+const StreamId kAll = stream_id("all");
+const StreamId kRare = stream_id("rare");
+
+// ---- Into a block -------------------------------------------------------------------------------
+
+class ProducerRunTest : public testing::Test {
+ protected:
+  static constexpr std::uint32_t kBlockBytes = 16 * 1024;
+
+  ProducerRunTest() {
+    builder_.start(&block_);
+    producer_ = producers_.add(kSession, 5).value();
+  }
+  CaptureSetId set(std::vector<StreamId> streams) { return captures_.add_set(streams).value(); }
+  bool append(std::string_view text) {
+    MessageView message;
+    message.subject = "a.b";
+    message.received = UnixNanos(50);
+    message.payload = std::as_bytes(std::span(text));
+    return builder_.append(set({kAll}), 0, message);
+  }
+  std::vector<std::span<const std::byte>> runs() {
+    const Block* block = builder_.finish();
+    BlockHeader header = block->header;
+    header.crc = finish_block(block->bytes, header);
+    EXPECT_EQ(check_block(block->bytes, {}), BlockFault::kNone);
+    BlockReader reader(block->bytes);
+    std::vector<std::span<const std::byte>> runs;
+    for (auto bytes = reader.next_run(); !bytes.empty(); bytes = reader.next_run()) {
+      runs.push_back(bytes);
+    }
+    return runs;
+  }
+
+  PageBuffer memory_ = allocate_pages(kBlockBytes);
+  std::vector<RunNote> notes_{64};
+  Block block_{
+      .bytes = {memory_.get(), kBlockBytes},
+        .run_notes = notes_
+  };
+  CaptureTable captures_;
+  ProducerTable producers_{4};
+  BlockBuilder builder_{captures_, producers_};
+  ProducerIndex producer_;
+};
+
+TEST_F(ProducerRunTest, IsLaidOutByteForByteBehindAHeadOfItsOwn) {
+  const LaidOutMessages messages = lay_out("a.b", {"first", "", "third, of nineteen"});
+  EXPECT_TRUE(builder_.append_run(set({kAll, kRare}), 3, messages.run(producer_, 5, UnixNanos(9))));
+  const auto all = runs();
+  ASSERT_EQ(all.size(), 1U);
+  const RunReader run(all[0]);
+  const std::size_t head = run_head_bytes(2, kRunOfProducer);
+  EXPECT_TRUE(std::ranges::equal(all[0].subspan(head), messages.bytes));
+  EXPECT_EQ(run.header().message_count, 3U);
+  EXPECT_EQ(run.header().base_time_ns, 9);
+  EXPECT_EQ(run.producer()->session, kSession.value);
+  EXPECT_EQ(run.producer()->sequence, 5U);
+  EXPECT_EQ(run.capture(0).stream, kAll.value);
+  EXPECT_EQ(run.capture(1).stream, kRare.value);
+  EXPECT_EQ(producers_.at(producer_).next, 8U);
+  EXPECT_EQ(block_.total.messages, 3U);
+  EXPECT_EQ(block_.total.bytes, messages.payload_bytes);
+  EXPECT_EQ(block_.origins[3].messages, 3U);
+  EXPECT_EQ(block_.run_notes[0].producer, producer_);
+  EXPECT_EQ(block_.run_notes[0].producer_end, 8U);
+}
+
+TEST_F(ProducerRunTest, StandsBetweenOtherMessagesInTheirOrder) {
+  EXPECT_TRUE(append("before"));
+  EXPECT_TRUE(append("before too"));
+  const LaidOutMessages messages = lay_out("a.b", {"one", "two"});
+  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, messages.run(producer_, 5, UnixNanos(60))));
+  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, messages.run(producer_, 7, UnixNanos(40))));
+  EXPECT_TRUE(append("behind"));
+  const auto all = runs();
+  ASSERT_EQ(all.size(), 4U);
+  std::uint64_t offset = 0;
+  for (const auto& bytes : all) {
+    const RunReader run(bytes);
+    EXPECT_EQ(run.capture(0).base_offset, offset);
+    offset += run.header().message_count;
+  }
+  EXPECT_EQ(offset, 7U);
+  EXPECT_FALSE(RunReader(all[0]).producer().has_value());
+  EXPECT_EQ(RunReader(all[1]).producer()->sequence, 5U);
+  EXPECT_EQ(RunReader(all[2]).producer()->sequence, 7U);
+  EXPECT_FALSE(RunReader(all[3]).producer().has_value());
+  EXPECT_EQ(block_.run_notes[3].producer, kNoProducer);
+}
+
+TEST_F(ProducerRunTest, OfNobodyDoesNotSayWhoseItIs) {
+  const LaidOutMessages messages = lay_out("a.b", {"one"});
+  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, messages.run(kNoProducer, 0, UnixNanos(9))));
+  const auto all = runs();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_FALSE(RunReader(all[0]).producer().has_value());
+  EXPECT_TRUE(std::ranges::equal(all[0].subspan(run_head_bytes(1)), messages.bytes));
+}
+
+TEST_F(ProducerRunTest, ThatDoesNotFitLeavesTheBlockAsItIs) {
+  const LaidOutMessages large = lay_out("a.b", {std::string(kBlockBytes / 2, 'x')});
+  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, large.run(producer_, 5, UnixNanos(9))));
+  EXPECT_FALSE(builder_.append_run(set({kAll}), 0, large.run(producer_, 6, UnixNanos(9))));
+  EXPECT_EQ(producers_.at(producer_).next, 6U);
+  EXPECT_EQ(runs().size(), 1U);
+}
+
+TEST_F(ProducerRunTest, FitsABlockThatIsExactlyAsLong) {
+  const std::size_t room = kBlockBytes - sizeof(BlockHeader) - run_head_bytes(1, kRunOfProducer) -
+                           message_bytes(3, 0, 0, 0);
+  const LaidOutMessages fits = lay_out("a.b", {std::string(room + 5, 'x')});  // with its padding
+  const LaidOutMessages larger = lay_out("a.b", {std::string(room + 6, 'x')});
+  EXPECT_FALSE(
+      builder_.fits_empty(set({kAll}), larger.run(producer_, 5, UnixNanos(9)), kBlockBytes));
+  ASSERT_TRUE(builder_.fits_empty(set({kAll}), fits.run(producer_, 5, UnixNanos(9)), kBlockBytes));
+  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, fits.run(producer_, 5, UnixNanos(9))));
+  EXPECT_EQ(runs().size(), 1U);
+}
+
+// ---- Into a log ---------------------------------------------------------------------------------
+
+std::string payload_of(std::uint64_t i) {
+  return fmt::format("message {} {}", i, std::string(i % 300, 'x'));
+}
+LaidOutMessages messages_from(std::uint64_t first, std::uint64_t count) {
+  std::vector<std::string> payloads;
+  for (std::uint64_t i = first; i < first + count; ++i) payloads.push_back(payload_of(i));
+  return lay_out("a.b", payloads);
+}
+
+class ProducerLogTest : public testing::TestWithParam<Durability> {
+ protected:
+  LogFixtureOptions options() { return {.durability = GetParam(), .producers = 8}; }
+  TestFolder folder_;
+};
+
+TEST_P(ProducerLogTest, RunsAndMessagesAreReadBackInTheirOrder) {
+  LogFixture fixture(folder_.path(), options());
+  std::uint64_t next = 0;
+  for (unsigned round = 0; next < 12'000; ++round) {
+    fixture.append_run(SessionNumber(round % 3), next, messages_from(next, 5));
+    next += 5;
+    fixture.append("a.b", payload_of(next++));
+  }
+  fixture.drain();
+  EXPECT_GT(fixture.log().counters().segments_closed, 1U);
+  const auto payloads = read_payloads(folder_.path());
+  ASSERT_EQ(payloads.size(), next);
+  for (std::uint64_t i = 0; i < next; ++i) ASSERT_EQ(payloads[i], payload_of(i));
+  EXPECT_EQ(fixture.observer.messages, next);
+  EXPECT_EQ(fixture.observer.written, fixture.observer.blocks);
+}
+
+TEST_P(ProducerLogTest, ASessionsMarksFollowItsBlocks) {
+  LogFixture fixture(folder_.path(), options());
+  ProducerTable& producers = fixture.log().producers();
+  const ProducerIndex producer = producers.add(kSession, 0).value();
+  producers.pin(producer);
+  std::uint64_t next = 0;
+  for (unsigned i = 0; i < 2'000; ++i) {
+    fixture.append_run(kSession, next, messages_from(next, 7));
+    next += 7;
+    const Producer& state = producers.at(producer);
+    ASSERT_EQ(state.next, next);
+    ASSERT_LE(state.placed, state.next);
+    ASSERT_LE(state.written, state.placed);
+    ASSERT_LE(state.durable, state.written);
+  }
+  fixture.log().seal();
+  while (producers.at(producer).durable != next) fixture.step();
+  EXPECT_EQ(fixture.observer.messages, next);
+}
+
+TEST_P(ProducerLogTest, ARunLargerThanABlockIsRefusedAndChangesNothing) {
+  LogFixture fixture(folder_.path(), options());
+  const LaidOutMessages large = lay_out("a.b", {std::string(64 * 1024, 'x')});
+  EXPECT_EQ(fixture.try_append_run(kSession, 3, large), Appended::kTooLarge);
+  EXPECT_EQ(fixture.try_append_run(kSession, 3, messages_from(3, 1)), Appended::kOk);
+  ProducerTable& producers = fixture.log().producers();
+  EXPECT_EQ(producers.at(producers.find(kSession).value()).next, 4U);
+}
+
+TEST_P(ProducerLogTest, WithoutRoomARunIsRefusedAndTheProducerStaysWhereItWas) {
+  LogFixture fixture(folder_.path(), options());
+  std::uint64_t next = 0;
+  while (fixture.try_append_run(kSession, next, messages_from(next, 3)) == Appended::kOk) next += 3;
+  ProducerTable& producers = fixture.log().producers();
+  EXPECT_EQ(producers.at(producers.find(kSession).value()).next, next);
+  EXPECT_EQ(fixture.try_append_run(kSession, next, messages_from(next, 3)), Appended::kDriveSlow);
+}
+
+TEST_P(ProducerLogTest, WithoutCapacityItKnowsTheSessionsItStartedWithAndNoOthers) {
+  {
+    LogFixture fixture(folder_.path(), options());
+    fixture.append_run(kSession, 0, messages_from(0, 4));
+    fixture.drain();
+  }
+  LogFixtureOptions none = options();
+  none.producers = 0;
+  LogFixture fixture(folder_.path(), none);
+  fixture.append("a.b", "message");
+  fixture.drain();
+  EXPECT_EQ(fixture.log().producers().add(SessionNumber(1), 0).error().code, Errc::kNoSpace);
+}
+
+INSTANTIATE_TEST_SUITE_P(Durabilities, ProducerLogTest,
+                         testing::Values(Durability::kSync, Durability::kFlush),
+                         [](const auto& tested) {
+                           return tested.param == Durability::kSync ? "Sync" : "Flush";
+                         });
+
+}  // namespace
+}  // namespace penstock
