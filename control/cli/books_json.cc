@@ -30,14 +30,43 @@ Json fields(const T& account, std::span<const FieldInfo> infos) {
   return json;
 }
 
-Json packet_fates(const PortAccount& account, FateClass of) {
+Json frames(const Tally& tally) {
+  return {
+      {"frames", tally.count},
+      {"bytes",  tally.bytes}
+  };
+}
+
+// The fates of one class, each tally as `unit` shows it.
+template <std::size_t N>
+Json fates(const std::array<Tally, N>& tallies, const std::array<FateInfo, N>& infos, FateClass of,
+           Json (*unit)(const Tally&)) {
   Json json = Json::object();
-  for (std::size_t i = 0; i < kPacketFates; ++i) {
-    if (kPacketFateInfo[i].of == of) {
-      json[std::string(kPacketFateInfo[i].name)] = packets(account.fates[i]);
-    }
+  for (std::size_t i = 0; i < N; ++i) {
+    if (infos[i].of == of) json[std::string(infos[i].name)] = unit(tallies[i]);
   }
   return json;
+}
+
+Json packet_fates(const PortAccount& account, FateClass of) {
+  return fates(account.fates, kPacketFateInfo, of, packets);
+}
+
+Json frames_json(const FrameBooks& books) {
+  const FrameAccount& account = books.account;
+  const auto by = [&](FateClass of) { return fates(account.fates, kFrameFateInfo, of, frames); };
+  return {
+      {"door",          books.name               },
+      {"sessions",      account.sessions         },
+      {"received",      frames(account.received) },
+      {"held",          frames(account.held)     },
+      {"taken",         by(FateClass::kGood)     },
+      {"answered",      by(FateClass::kAnswered) },
+      {"ignored",       by(FateClass::kIgnored)  },
+      {"malformed",     by(FateClass::kMalformed)},
+      {"sent",          frames(account.sent)     },
+      {"lost_messages", account.lost.count       }
+  };
 }
 
 Json port_json(const PortBooks& port) {
@@ -50,6 +79,8 @@ Json port_json(const PortBooks& port) {
       {"answered", packet_fates(account, FateClass::kAnswered)},
       {"ignored", packet_fates(account, FateClass::kIgnored)},
       {"malformed", packet_fates(account, FateClass::kMalformed)},
+      {"sent", packets(account.sent)},
+      {"unsent", packets(account.unsent)},
       {"device", fields(port.device, device_gauge_fields())}
   };
 }
@@ -106,6 +137,8 @@ Json to_json(const LedgerSnapshot& snapshot, const Books& books) {
   Json ports = Json::array();
   for (const PortBooks& port : books.ports) ports.push_back(port_json(port));
   json["ports"] = std::move(ports);
+  json["pdp"] = Json::array();
+  for (const FrameBooks& door : books.frames) json["pdp"].push_back(frames_json(door));
   json["doors"] = list(books.doors);
   json["streams"] = list(books.streams);
   json["shards"] = list(books.shards);

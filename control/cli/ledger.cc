@@ -9,21 +9,43 @@
 namespace penstock {
 namespace {
 
+// Of all fates of one class.
+template <std::size_t N>
+std::uint64_t sum_of(const std::array<Tally, N>& fates, const std::array<FateInfo, N>& infos,
+                     FateClass of) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < N; ++i) sum += infos[i].of == of ? fates[i].count : 0;
+  return sum;
+}
+
 std::string port_table(const Books& books) {
   Table table(
       {"PORT", "RECEIVED", "DECODED", "ANSWERED", "IGNORED", "MALFORMED", "HELD", "MISSED"});
   for (const PortBooks& port : books.ports) {
-    std::array<std::uint64_t, 5> by_class{};
-    for (std::size_t i = 0; i < kPacketFates; ++i) {
-      by_class[static_cast<std::size_t>(kPacketFateInfo[i].of)] += port.account.fates[i].count;
-    }
-    const auto of = [&](FateClass c) { return grouped(by_class[static_cast<std::size_t>(c)]); };
+    const auto of = [&](FateClass c) {
+      return grouped(sum_of(port.account.fates, kPacketFateInfo, c));
+    };
     table.add({port.name, grouped(port.account.received.count), of(FateClass::kGood),
                of(FateClass::kAnswered), of(FateClass::kIgnored), of(FateClass::kMalformed),
                grouped(port.account.held.count),
                grouped(port.device.missed + port.device.no_buffer + port.device.errors)});
   }
   return table.text();
+}
+
+std::string frame_table(const Books& books) {
+  if (books.frames.empty()) return "";
+  Table table({"PDP", "SESSIONS", "FRAMES", "TAKEN", "ANSWERED", "IGNORED", "MALFORMED", "HELD",
+               "LOST MESSAGES"});
+  for (const FrameBooks& door : books.frames) {
+    const FrameAccount& account = door.account;
+    const auto of = [&](FateClass c) { return grouped(sum_of(account.fates, kFrameFateInfo, c)); };
+    table.add({door.name, grouped(account.sessions), grouped(account.received.count),
+               of(FateClass::kGood), of(FateClass::kAnswered), of(FateClass::kIgnored),
+               of(FateClass::kMalformed), grouped(account.held.count),
+               grouped(account.lost.count)});
+  }
+  return table.text() + '\n';
 }
 
 std::string message_table(std::string_view kind, const std::vector<MessageBooks>& all) {
@@ -42,24 +64,22 @@ std::string message_table(std::string_view kind, const std::vector<MessageBooks>
 // Every cause that occurred, with what it means and what to do.
 std::string cause_table(const Books& books) {
   Table table({"CAUSE", "COUNT", "MEANING"});
+  const auto add = [&](const FateInfo& fate, std::uint64_t count) {
+    if (fate.of == FateClass::kGood || fate.of == FateClass::kAnswered || count == 0) return;
+    table.add({std::string(fate.name), grouped(count), std::string(fate.help)});
+  };
   for (std::size_t i = 0; i < kPacketFates; ++i) {
-    if (kPacketFateInfo[i].of == FateClass::kGood ||
-        kPacketFateInfo[i].of == FateClass::kAnswered) {
-      continue;
-    }
     std::uint64_t count = 0;
     for (const PortBooks& port : books.ports) count += port.account.fates[i].count;
-    if (count > 0) {
-      table.add({std::string(kPacketFateInfo[i].name), grouped(count),
-                 std::string(kPacketFateInfo[i].help)});
-    }
+    add(kPacketFateInfo[i], count);
+  }
+  for (std::size_t i = 0; i < kFrameFates; ++i) {
+    std::uint64_t count = 0;
+    for (const FrameBooks& door : books.frames) count += door.account.fates[i].count;
+    add(kFrameFateInfo[i], count);
   }
   for (std::size_t i = 0; i < kMessageFates; ++i) {
-    const std::uint64_t count = books.total.fates[i].count;
-    if (kMessageFateInfo[i].of == FateClass::kDropped && count > 0) {
-      table.add({std::string(kMessageFateInfo[i].name), grouped(count),
-                 std::string(kMessageFateInfo[i].help)});
-    }
+    add(kMessageFateInfo[i], books.total.fates[i].count);
   }
   return table.empty() ? "" : table.text() + '\n';
 }
@@ -82,8 +102,8 @@ Result<ExitCode> show_ledger(const CommandLine& line, const LedgerPlace& place,
   if (format == OutputFormat::kJson) {
     print_json(to_json(*snapshot, books));
   } else {
-    fmt::print("Node {}, {}\n\n{}\n{}\n{}\n{}\n{}{}", snapshot->node, state_of(*snapshot),
-               port_table(books), message_table("DOOR", books.doors),
+    fmt::print("Node {}, {}\n\n{}\n{}{}\n{}\n{}\n{}{}", snapshot->node, state_of(*snapshot),
+               port_table(books), frame_table(books), message_table("DOOR", books.doors),
                message_table("STREAM", books.streams), message_table("SHARD", books.shards),
                cause_table(books), verdict(books));
   }
@@ -92,6 +112,7 @@ Result<ExitCode> show_ledger(const CommandLine& line, const LedgerPlace& place,
 
 Result<ExitCode> print_names() {
   for (const FateInfo& fate : kPacketFateInfo) fmt::print("{}\n", fate.name);
+  for (const FateInfo& fate : kFrameFateInfo) fmt::print("{}\n", fate.name);
   for (const FateInfo& fate : kMessageFateInfo) fmt::print("{}\n", fate.name);
   for (const auto fields :
        {shard_gauge_fields(), log_edge_fields(), device_gauge_fields(), volume_gauge_fields()}) {

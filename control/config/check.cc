@@ -10,6 +10,8 @@
 #include "control/config/doors.h"
 #include "control/config/value.h"
 #include "dataplane/door/door_map.h"
+#include "dataplane/door/pdp/wire.h"
+#include "dataplane/frame/ip_network.h"
 #include "dataplane/frame/port_addresses.h"
 #include "dataplane/port/eal.h"
 #include "storage/format/segment.h"
@@ -132,6 +134,43 @@ void check_volume(Check& check, std::size_t i) {
   }
 }
 
+// What only a door of kind "pdp" has, and what such a door has not.
+void check_pdp(Check& check, std::size_t i) {
+  const DoorConfig& door = check.config.doors[i];
+  if (door.kind != DoorKind::kPdp) {
+    const std::string prefix = at("door", i, "pdp.");
+    const auto first = check.lines.lower_bound(prefix);
+    if (first != check.lines.end() && first->first.starts_with(prefix)) {
+      check.refuse(first->first, "is for kind = \"pdp\" only");
+    }
+    return;
+  }
+  const auto is_pdp = [](const DoorConfig& other) { return other.kind == DoorKind::kPdp; };
+  const auto earlier = check.config.doors.begin() + static_cast<std::ptrdiff_t>(i);
+  if (std::any_of(check.config.doors.begin(), earlier, is_pdp)) {
+    check.refuse(at("door", i, "kind"),
+                 "is that of another door: one door speaks PDP, and can listen on many addresses");
+  }
+  if (!door.subject.empty()) {
+    check.refuse(at("door", i, "subject"), "is not for kind = \"pdp\": producers name subjects");
+  }
+  for (const std::string& text : door.pdp.keys_required) {
+    if (const auto network = parse_network(text); !network) {
+      check.refuse(at("door", i, "pdp.keys_required"), network.error().what);
+    }
+  }
+  if (!door.pdp.keys_required.empty() && door.pdp.keys.empty()) {
+    check.refuse(at("door", i, "pdp.keys_required"), "demands keys, and pdp.keys names no file");
+  }
+  if (door.pdp.remembered < door.pdp.sessions) {
+    check.refuse(at("door", i, "pdp.remembered"), "must be at least pdp.sessions");
+  }
+  if (door.pdp.successor.size() > pdp::kEndpointBytesMax) {
+    check.refuse(at("door", i, "pdp.successor"),
+                 fmt::format("is longer than {} bytes", pdp::kEndpointBytesMax));
+  }
+}
+
 void check_door(Check& check, std::size_t i, std::set<std::string>& taken) {
   const DoorConfig& door = check.config.doors[i];
   if (door.listen.empty()) check.refuse(at("door", i, "listen"), "names no address");
@@ -151,6 +190,7 @@ void check_door(Check& check, std::size_t i, std::set<std::string>& taken) {
   if (auto subject = subject_of(door); !subject) {
     check.refuse(at("door", i, "subject"), subject.error().what);
   }
+  check_pdp(check, i);
   if (door.kind != DoorKind::kLine && check.lines.contains(at("door", i, "framing"))) {
     check.refuse(at("door", i, "framing"), "is for kind = \"line\" only");
   }

@@ -81,8 +81,20 @@ struct VolumeConfig {
   RetentionConfig retention;
 };
 
-enum class DoorKind : std::uint8_t { kSyslog, kLine };
+enum class DoorKind : std::uint8_t { kSyslog, kLine, kPdp };
 enum class LineFraming : std::uint8_t { kLine, kDatagram };
+
+// Of the one door of kind "pdp"; numbers are of each shard.
+struct PdpConfig {
+  std::uint32_t sessions = 4096;
+  std::uint32_t remembered = 16'384;
+  std::uint64_t hold = 8 * kMiB;
+  std::uint32_t credit = 4 * kMiB;
+  std::int64_t idle_ns = 60 * kNanosPerSecond;
+  std::string keys;                        // file
+  std::vector<std::string> keys_required;  // address ranges
+  std::string successor;                   // "host:port"
+};
 
 struct DoorConfig {
   std::string name;
@@ -90,6 +102,7 @@ struct DoorConfig {
   std::vector<std::string> listen;           // "10.0.0.2:514", "[fd00::2]:514", "*:514"
   std::string subject;                       // template; empty: the kind's default
   LineFraming framing = LineFraming::kLine;  // kind "line" only
+  PdpConfig pdp;                             // kind "pdp" only
 };
 
 struct StreamConfig {

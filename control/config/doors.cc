@@ -9,6 +9,7 @@ namespace penstock {
 
 DoorProtocol protocol_of(const DoorConfig& door) {
   if (door.kind == DoorKind::kSyslog) return DoorProtocol::kSyslog;
+  if (door.kind == DoorKind::kPdp) return DoorProtocol::kPdp;
   return door.framing == LineFraming::kLine ? DoorProtocol::kLine : DoorProtocol::kLineDatagram;
 }
 

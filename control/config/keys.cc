@@ -170,13 +170,27 @@ const Section<VolumeConfig>& volume_section() {
   return all;
 }
 
+namespace {
+
+constexpr std::int64_t kSessionsMax = 1 << 24;
+
+// A key of the section within the door's.
+SetKey<DoorConfig> set_pdp(SetKey<PdpConfig> set) {
+  return [set = std::move(set)](DoorConfig& into, const toml::node& node) {
+    return set(into.pdp, node);
+  };
+}
+}  // namespace
+
 const Section<DoorConfig>& door_section() {
   using T = DoorConfig;
   static const KeyRow<T> rows[] = {
       {{"door.name", "string", "", "what the door is called in logs and in the ledger"},
        set_text(&T::name)},
-      {{"door.kind", "choice", "\"syslog\"", "the protocol: \"syslog\" or \"line\""},
-       set_choice(&T::kind, {{"syslog", DoorKind::kSyslog}, {"line", DoorKind::kLine}})},
+      {{"door.kind", "choice", "\"syslog\"", "the protocol: \"syslog\", \"line\" or \"pdp\""},
+       set_choice(
+           &T::kind,
+       {{"syslog", DoorKind::kSyslog}, {"line", DoorKind::kLine}, {"pdp", DoorKind::kPdp}})},
       {{"door.listen", "list of strings", "",
         "UDP addresses: \"10.0.0.2:514\", \"[fd00::2]:514\", \"*:514\""},
        set_texts(&T::listen)},
@@ -187,6 +201,27 @@ const Section<DoorConfig>& door_section() {
         "of kind \"line\": one message a \"line\", or one a \"datagram\""},
        set_choice(&T::framing,
        {{"line", LineFraming::kLine}, {"datagram", LineFraming::kDatagram}})},
+      {{"door.pdp.sessions", "integer", "4096", "sessions open at once, on each shard"},
+       set_pdp(set_number(&PdpConfig::sessions, 1, kSessionsMax))},
+      {{"door.pdp.remembered", "integer", "16384",
+        "sessions whose duplicates are recognised, open or not, on each shard"},
+       set_pdp(set_number(&PdpConfig::remembered, 16, kSessionsMax))},
+      {{"door.pdp.hold", "size", "\"8MiB\"",
+        "memory for frames that come before their turn, on each shard"},
+       set_pdp(set_size(&PdpConfig::hold, 64 * kKiB, 64 * kGiB))},
+      {{"door.pdp.credit", "size", "\"4MiB\"", "frames that a session may have under way"},
+       set_pdp(set_size(&PdpConfig::credit, 64 * kKiB, 1 * kGiB))},
+      {{"door.pdp.idle_timeout", "duration", "\"60s\"",
+        "a session without a frame for so long is closed; it can be opened again"},
+       set_pdp(set_duration(&PdpConfig::idle_ns, kNanosPerSecond, kDay))},
+      {{"door.pdp.keys", "path", "\"\"", "file of producers' keys, a line each: NAME HEX"},
+       set_pdp(set_text(&PdpConfig::keys))},
+      {{"door.pdp.keys_required", "list of strings", "[]",
+        "ranges of addresses that have to use a key: \"0.0.0.0/0\", \"fd00::/8\""},
+       set_pdp(set_texts(&PdpConfig::keys_required))},
+      {{"door.pdp.successor", "string", "\"\"",
+        "\"HOST:PORT\" that producers are sent to when the node drains"},
+       set_pdp(set_text(&PdpConfig::successor))},
   };
   static const auto all = section("door", rows);
   return all;

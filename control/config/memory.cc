@@ -1,5 +1,6 @@
 // What a configuration takes of the host's memory.
 #include "control/config/ports.h"
+#include "dataplane/door/pdp/node/session.h"
 #include "storage/format/segment.h"
 
 namespace penstock {
@@ -24,6 +25,13 @@ std::uint64_t index_memory(const VolumeConfig& volume) {
   return 4 * blocks * sizeof(IndexEntry) + 2 * volume.block_bytes + 2 * kMiB;
 }
 
+// Of a door that speaks PDP, on each shard.
+std::uint64_t pdp_memory(const PdpConfig& pdp) {
+  const std::uint64_t each_open = sizeof(pdp::Session) + 4 * sizeof(std::uint32_t);
+  return pdp.sessions * each_open + pdp.remembered * ProducerTable::kBytesEach + pdp.hold +
+         kDoorBytes;
+}
+
 }  // namespace
 
 std::uint64_t packet_memory(const Config& config) {
@@ -42,6 +50,9 @@ std::uint64_t memory_bound(const Config& config) {
   }
   for (const ShardConfig& shard : config.shards) {
     bytes += kShardBytes + config.doors.size() * kDoorBytes;
+    for (const DoorConfig& door : config.doors) {
+      if (door.kind == DoorKind::kPdp) bytes += pdp_memory(door.pdp);
+    }
     for (const VolumeConfig& volume : config.volumes) {
       if (volume.name == shard.volume) bytes += volume.memory + index_memory(volume);
     }

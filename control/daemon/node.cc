@@ -60,6 +60,7 @@ Result<> Node::start(const volatile std::sig_atomic_t& stop) {
   if (auto started = start_dpdk(*placement); !started) return started;
   if (auto started = start_ports(); !started) return started;
   if (auto created = create_ledger(); !created) return created;
+  if (auto prepared = prepare_pdp(); !prepared) return prepared;
   prepare_first_segments(stop);
   if (auto started = start_shards(*placement); !started) return started;
   publish_gauges();
@@ -157,11 +158,42 @@ Result<> Node::create_ledger() {
     area.push_back({AccountKind::kShard, number, name});
     area.push_back({AccountKind::kShardGauges, number, name});
     area.push_back({AccountKind::kLogEdge, number, config_.shards[shard].volume});
+    for (const DoorConfig& door : config_.doors) {
+      if (door.kind == DoorKind::kPdp) area.push_back({AccountKind::kFrames, number, door.name});
+    }
   }
   auto created =
       LedgerFile::create(ledger_path(config_.node), config_.node.name, areas, clock_.unix_now());
   if (!created) return std::unexpected(std::move(created.error()));
   ledger_ = std::move(*created);
+  return {};
+}
+
+Result<> Node::prepare_pdp() {
+  const auto door = std::ranges::find(config_.doors, DoorKind::kPdp, &DoorConfig::kind);
+  if (door == config_.doors.end()) return {};
+  pdp_.shards = static_cast<std::uint16_t>(config_.shards.size());
+  pdp_.boot = Rng::from_kernel().next();
+  pdp_.cookie_secret = pdp::cookie_secret_from_kernel();
+  for (std::size_t i = 0; i < config_.ports.size(); ++i) {
+    pdp_.ports.push_back(
+        {.ethernet = ports_[i]->facts().ethernet_address, .mtu = config_.ports[i].mtu});
+    pdp_.port_shards.push_back(shards_of(config_.ports[i], config_).front());
+  }
+  if (config_.shards.size() > 1) {
+    auto handover = Handover::make("handover", static_cast<unsigned>(config_.shards.size()));
+    if (!handover) return std::unexpected(std::move(handover.error()));
+    handover_ = std::move(*handover);
+    pdp_.handover = handover_.get();
+  }
+  if (door->pdp.keys.empty()) return {};
+  auto file = pdp::read_key_file(door->pdp.keys);
+  if (!file) return std::unexpected(std::move(file.error()));
+  if (file->readable_by_all) {
+    spdlog::warn("door {}: everybody on this host can read {}; chmod o-r it", door->name,
+                 door->pdp.keys);
+  }
+  pdp_.keys = std::make_shared<const pdp::KeyRing>(std::move(file->keys));
   return {};
 }
 
@@ -202,7 +234,8 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
                  .channel = volume.channels[log].get(),
                  .doors = config_.doors,
                  .streams = config_.streams,
-                 .area = &ledger_->area(1 + shard)};
+                 .area = &ledger_->area(1 + shard),
+                 .pdp = pdp_};
   if (plan.start.open) {
     const SlotIndex slot(plan.start.open->header.slot);
     auto file = volume.volume->device().open_slot(slot);
@@ -214,8 +247,9 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
     if (!frame) return std::unexpected(std::move(frame.error()));
     const auto polled_by = shards_of(config_.ports[port], config_);
     const auto queue = std::ranges::find(polled_by, shard) - polled_by.begin();
-    plan.queues.push_back(
-        {.queue = &ports_[port]->queue(static_cast<unsigned>(queue)), .frame = std::move(*frame)});
+    plan.queues.push_back({.port = static_cast<std::uint16_t>(port),
+                           .queue = &ports_[port]->queue(static_cast<unsigned>(queue)),
+                           .frame = std::move(*frame)});
   }
   return plan;
 }

@@ -43,6 +43,7 @@ class Node {
   Result<> start_dpdk(const Placement& placement);
   Result<> start_ports();
   Result<> create_ledger();
+  Result<> prepare_pdp();
   void prepare_first_segments(const volatile std::sig_atomic_t& stop);
   Result<> start_shards(const Placement& placement);
   Result<ShardPlan> plan_of(unsigned shard, const Placement& placement);
@@ -60,6 +61,8 @@ class Node {
   EalFacts eal_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<LedgerFile> ledger_;
+  std::unique_ptr<Handover> handover_;
+  PdpPlan pdp_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::vector<std::string> reported_;  // of each volume: what was last said about it
   MonotonicNanos publish_at_{0};

@@ -1,5 +1,8 @@
 #include "control/daemon/shard_world.h"
 
+#include <sys/random.h>
+
+#include <algorithm>
 #include <array>
 
 #include <spdlog/spdlog.h>
@@ -17,6 +20,39 @@ Result<std::unique_ptr<IoRing>> make_ring(const VolumeConfig& volume) {
                              .kernel_polling = volume.kernel_polling});
 }
 
+// 0: no door speaks PDP.
+std::size_t remembered_sessions(const ShardPlan& plan) {
+  const auto door = std::ranges::find(plan.doors, DoorKind::kPdp, &DoorConfig::kind);
+  return door == plan.doors.end() ? 0 : door->pdp.remembered;
+}
+
+pdp::Secrets::Seed secret_seed() {
+  pdp::Secrets::Seed seed;
+  CHECK_EQ(getrandom(seed.data(), seed.size(), 0), static_cast<ssize_t>(seed.size()));
+  return seed;
+}
+
+pdp::NodeOptions pdp_options(const ShardPlan& plan, std::size_t number) {
+  const PdpConfig& config = plan.doors[number].pdp;
+  pdp::NodeOptions options{.shard = static_cast<std::uint16_t>(plan.number),
+                           .shards = plan.pdp.shards,
+                           .boot = plan.pdp.boot,
+                           .cookie_secret = plan.pdp.cookie_secret,
+                           .origin = number,
+                           .sessions = config.sessions,
+                           .hold_bytes = config.hold,
+                           .credit_bytes = config.credit,
+                           .idle_ns = config.idle_ns,
+                           .successor = config.successor,
+                           .keys = plan.pdp.keys.get(),
+                           .ports = plan.pdp.ports};
+  // The configuration was checked: they parse.
+  for (const std::string& text : config.keys_required) {
+    options.key_networks.push_back(parse_network(text).value());
+  }
+  return options;
+}
+
 LogOptions log_options(const ShardPlan& plan) {
   const bool sync = plan.volume.durability == DurabilityConfig::kSync;
   return {.volume = plan.volume_id,
@@ -25,7 +61,8 @@ LogOptions log_options(const ShardPlan& plan) {
           .block_bytes = plan.volume.block_bytes,
           .queue_depth = plan.volume.queue_depth,
           .linger_ns = plan.volume.linger_ns,
-          .durability = sync ? Durability::kSync : Durability::kFlush};
+          .durability = sync ? Durability::kSync : Durability::kFlush,
+          .producers = remembered_sessions(plan)};
 }
 
 // The configuration was checked: its filters parse.
@@ -102,8 +139,24 @@ Result<> ShardWorld::open_doors(const ShardPlan& plan) {
     for (const ListenAddress& address : where) {
       if (auto added = map_.add(address, *doors_.back()); !added) return added;
     }
+    if (plan.doors[i].kind == DoorKind::kPdp) open_pdp(plan, i);
   }
   return {};
+}
+
+void ShardWorld::open_pdp(const ShardPlan& plan, std::size_t door) {
+  std::vector<PortOutbox::Side> sides;
+  for (const unsigned shard : plan.pdp.port_shards) sides.push_back({.shard = shard});
+  for (std::size_t i = 0; i < plan.queues.size(); ++i) {
+    PortOutbox::Side& side = sides[plan.queues[i].port];
+    side.queue = plan.queues[i].queue;
+    side.account = &area_.account<PortAccount>(accounts_.port(i));
+  }
+  outbox_ = std::make_unique<PortOutbox>(sides, plan.pdp.handover);
+  pdp_ =
+      std::make_unique<pdp::PdpNode>(pdp_options(plan, door), secret_seed(), intake_, router_, log_,
+                                     *outbox_, area_.account<FrameAccount>(accounts_.frames()));
+  intake_.set_observer(*pdp_);
 }
 
 ShardParts ShardWorld::parts(const ShardPlan& plan, Clock& clock) {
@@ -114,11 +167,15 @@ ShardParts ShardWorld::parts(const ShardPlan& plan, Clock& clock) {
                    .pool = &pool_,
                    .intake = &intake_,
                    .doors = &map_,
+                   .pdp = pdp_.get(),
+                   .outbox = outbox_.get(),
+                   .handover = plan.pdp.handover,
                    .area = &area_,
                    .gauges = &gauges(),
                    .edge = &area_.account<LogEdge>(accounts_.edge())};
   for (std::size_t i = 0; i < plan.queues.size(); ++i) {
-    parts.ports.push_back({.queue = plan.queues[i].queue,
+    parts.ports.push_back({.number = plan.queues[i].port,
+                           .queue = plan.queues[i].queue,
                            .frame = plan.queues[i].frame,
                            .account = &area_.account<PortAccount>(accounts_.port(i))});
   }

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "control/config/config.h"
+#include "dataplane/door/pdp/node/options.h"
 #include "dataplane/shard/block_memory.h"
 #include "dataplane/shard/shard.h"
 #include "storage/log/log_writer.h"
@@ -13,7 +14,8 @@
 namespace penstock {
 
 // The order of a shard's accounts in its ledger area:
-// its ports, all doors, all streams, the shard, its gauges, its log's edge.
+// its ports, all doors, all streams, the shard, its gauges, its log's edge, and the frames of the
+// door that speaks PDP, if there is one.
 struct ShardAccounts {
   std::size_t ports;
   std::size_t doors;
@@ -25,6 +27,18 @@ struct ShardAccounts {
   [[nodiscard]] std::size_t shard() const { return ports + doors + streams; }
   [[nodiscard]] std::size_t gauges() const { return shard() + 1; }
   [[nodiscard]] std::size_t edge() const { return shard() + 2; }
+  [[nodiscard]] std::size_t frames() const { return shard() + 3; }
+};
+
+// What all shards of a node share of PDP.
+struct PdpPlan {
+  std::uint16_t shards = 1;
+  std::uint64_t boot = 0;
+  pdp::CookieSecret cookie_secret{};
+  std::vector<pdp::NodeOptions::Port> ports;  // of the node, by number
+  std::vector<unsigned> port_shards;          // one that polls each of them
+  Handover* handover = nullptr;               // null where there is one shard only
+  std::shared_ptr<const pdp::KeyRing> keys;
 };
 
 // What a shard needs to know; what it points to outlives the thread.
@@ -41,11 +55,13 @@ struct ShardPlan {
   std::vector<DoorConfig> doors;
   std::vector<StreamConfig> streams;
   struct Queue {
+    std::uint16_t port;  // its number
     PortQueue* queue;
     FrameOptions frame;
   };
   std::vector<Queue> queues;
   LedgerArea* area = nullptr;
+  PdpPlan pdp;
 };
 
 // Made, used and destroyed on the shard's own thread. The plan's pointers and the clock outlive it.
@@ -60,6 +76,7 @@ class ShardWorld {
  private:
   ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory, std::unique_ptr<IoRing> ring);
   [[nodiscard]] Result<> open_doors(const ShardPlan& plan);
+  void open_pdp(const ShardPlan& plan, std::size_t door);
   [[nodiscard]] std::vector<MessageAccount*> door_accounts();
   [[nodiscard]] Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
 
@@ -76,6 +93,8 @@ class ShardWorld {
   StreamRouter router_;
   std::vector<std::unique_ptr<Door>> doors_;
   DoorMap map_;
+  std::unique_ptr<PortOutbox> outbox_;
+  std::unique_ptr<pdp::PdpNode> pdp_;
 };
 
 }  // namespace penstock

@@ -16,6 +16,7 @@ enum class DoorProtocol : std::uint8_t {
   kSyslog,        // one RFC 5424 or RFC 3164 message a datagram
   kLine,          // one message a line; its LF or CRLF is not part of it
   kLineDatagram,  // one message a datagram, as it is
+  kPdp,           // of the shard's PdpNode: the door is where it listens and its name
 };
 
 struct DoorOptions {
@@ -41,6 +42,7 @@ class Door {
 
   [[nodiscard]] const std::string& name() const { return options_.name; }
   [[nodiscard]] std::size_t number() const { return options_.number; }
+  [[nodiscard]] DoorProtocol protocol() const { return options_.protocol; }
 
   // The messages of a datagram, in order, each offered once.
   template <class Sink>
@@ -49,6 +51,7 @@ class Door {
       case DoorProtocol::kSyslog: take_syslog(datagram, sink); break;
       case DoorProtocol::kLine: take_lines(datagram, sink); break;
       case DoorProtocol::kLineDatagram: take_whole(datagram, sink); break;
+      case DoorProtocol::kPdp: CHECK(false);
     }
   }
 

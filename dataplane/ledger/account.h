@@ -38,8 +38,23 @@ struct PortAccount {
   Tally received;
   Tally held;  // fragments waiting for their rest, now
   std::array<Tally, kPacketFates> fates{};
+  Tally sent;    // packets of our own making; outside of the law
+  Tally unsent;  // those that the device did not take
 
   [[nodiscard]] Tally& operator[](PacketFate f) { return fates[static_cast<std::size_t>(f)]; }
+};
+
+// A front door of kind "pdp", in frames and bytes of UDP payload:
+//   received = sum(fates) + held
+struct FrameAccount {
+  Tally received;
+  Tally held;  // frames that came before their turn, now
+  std::array<Tally, kFrameFates> fates{};
+  Tally sent;  // frames of the node's; outside of the law
+  Tally lost;  // messages that producers numbered and that never came; outside of the law
+  std::uint64_t sessions = 0;  // open now
+
+  [[nodiscard]] Tally& operator[](FrameFate f) { return fates[static_cast<std::size_t>(f)]; }
 };
 
 // A shard, one of its front doors, or one of its streams, in messages and bytes of payload:

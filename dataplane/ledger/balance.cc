@@ -19,7 +19,18 @@ void add(MessageAccount& sum, const MessageAccount& other) {
 void add(PortAccount& sum, const PortAccount& other) {
   sum.received += other.received;
   sum.held += other.held;
+  sum.sent += other.sent;
+  sum.unsent += other.unsent;
   for (std::size_t i = 0; i < kPacketFates; ++i) sum.fates[i] += other.fates[i];
+}
+
+void add(FrameAccount& sum, const FrameAccount& other) {
+  sum.received += other.received;
+  sum.held += other.held;
+  sum.sent += other.sent;
+  sum.lost += other.lost;
+  sum.sessions += other.sessions;
+  for (std::size_t i = 0; i < kFrameFates; ++i) sum.fates[i] += other.fates[i];
 }
 
 template <class Fates>
@@ -44,6 +55,14 @@ void check_port(Books& books, const AccountSnapshot& account, const PortAccount&
   right += port.held;
   expect_equal(books, fmt::format("port {} of shard {}", account.name, account.shard),
                "received packets = decoded + answered + ignored + malformed + held", port.received,
+               right);
+}
+
+void check_frames(Books& books, const AccountSnapshot& account, const FrameAccount& frames) {
+  Tally right = sum_of(frames.fates);
+  right += frames.held;
+  expect_equal(books, fmt::format("frames of door {} of shard {}", account.name, account.shard),
+               "received frames = taken + answered + ignored + malformed + held", frames.received,
                right);
 }
 
@@ -83,6 +102,12 @@ Books take_books(const LedgerSnapshot& snapshot) {
         const auto port = account.as<PortAccount>();
         check_port(books, account, port);
         add(books_of(books.ports, account.name).account, port);
+        break;
+      }
+      case AccountKind::kFrames: {
+        const auto frames = account.as<FrameAccount>();
+        check_frames(books, account, frames);
+        add(books_of(books.frames, account.name).account, frames);
         break;
       }
       case AccountKind::kDoor:

@@ -22,6 +22,10 @@ struct PortBooks {
   PortAccount account;
   DeviceGauges device;
 };
+struct FrameBooks {
+  std::string name;  // of the door
+  FrameAccount account;
+};
 struct MessageBooks {
   std::string name;
   MessageAccount account;
@@ -29,6 +33,7 @@ struct MessageBooks {
 
 struct Books {
   std::vector<PortBooks> ports;
+  std::vector<FrameBooks> frames;
   std::vector<MessageBooks> doors;
   std::vector<MessageBooks> streams;
   std::vector<MessageBooks> shards;

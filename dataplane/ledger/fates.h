@@ -3,6 +3,7 @@
 //
 //   received packets = decoded + ignored[fate] + malformed[fate] + held
 //   offered messages = stored + dropped[fate] + in flight
+//   PDP frames       = taken + answered + ignored[fate] + malformed[fate] + held
 //
 // One table a kind, tied to its enum: the books, the metrics, the command line and docs/metrics.md
 // all take names and help from here.
@@ -56,6 +57,7 @@ enum class PacketFate : std::uint8_t {
 
 enum class MessageFate : std::uint8_t {
   kStored,
+  kBadSubject,
   kNoStream,
   kCapturesFull,
   kTooLarge,
@@ -65,6 +67,39 @@ enum class MessageFate : std::uint8_t {
   kCount,
 };
 
+// A frame of a door of kind "pdp" (docs/pdp.md).
+enum class FrameFate : std::uint8_t {
+  kTaken,
+  kSkipTaken,
+  kHelloAnswered,
+  kOpenAccepted,
+  kControl,
+  kRejected,
+  kDuplicate,
+  kOverlap,
+  kOverCredit,
+  kNoRoom,
+  kPushedBack,
+  kUnknownConnection,
+  kOpenRefused,
+  kOpenStale,
+  kNoAnswer,
+  kHandedOver,
+  kNotHandedOver,
+  kTruncated,
+  kBadMagic,
+  kBadLength,
+  kBadType,
+  kBadField,
+  kBadRun,
+  kBadCookie,
+  kUnsealed,
+  kBadSeal,
+  kReplayed,
+  kCount,
+};
+
+inline constexpr std::size_t kFrameFates = static_cast<std::size_t>(FrameFate::kCount);
 inline constexpr std::size_t kPacketFates = static_cast<std::size_t>(PacketFate::kCount);
 inline constexpr std::size_t kMessageFates = static_cast<std::size_t>(MessageFate::kCount);
 
@@ -119,6 +154,8 @@ inline constexpr std::array<FateInfo, kPacketFates> kPacketFateInfo{
 inline constexpr std::array<FateInfo, kMessageFates> kMessageFateInfo{
     {
      {"stored", FateClass::kGood, "durable on the volume"},
+     {"bad_subject", FateClass::kDropped,
+         "its producer gave a subject that is none: a wildcard, an empty token, or too long"},
      {"no_stream", FateClass::kDropped,
          "no stream's subjects match; declare a stream that captures it"},
      {"captures_full", FateClass::kDropped,
@@ -135,6 +172,54 @@ inline constexpr std::array<FateInfo, kMessageFates> kMessageFateInfo{
      }
 };
 
+inline constexpr std::array<FateInfo, kFrameFates> kFrameFateInfo{
+    {
+     {"taken", FateClass::kGood, "DATA whose messages were received"},
+     {"skip_taken", FateClass::kGood, "SKIP: its sequences will not come"},
+     {"hello_answered", FateClass::kAnswered, "HELLO, answered with a cookie"},
+     {"open_accepted", FateClass::kAnswered, "OPEN, accepted: new, or repeated"},
+     {"control", FateClass::kAnswered, "PING, CLOSE, SUBJECT or RESPONSE of an open session"},
+     {"rejected", FateClass::kIgnored,
+         "DATA that can never be stored: no stream captures its subject, the subject is none, or "
+         "it "
+         "does not fit in a block; the producer is told"},
+     {"duplicate", FateClass::kIgnored, "all of its messages were received before"},
+     {"overlap", FateClass::kIgnored,
+         "some of its messages were received before, and others not"},
+     {"over_credit", FateClass::kIgnored, "beyond what the session may have under way"},
+     {"no_room", FateClass::kIgnored,
+         "came before its turn, and there is no memory to keep it; raise the door's hold"},
+     {"pushed_back", FateClass::kIgnored,
+         "the log takes nothing now; the producer keeps it and sends it again"},
+     {"unknown_connection", FateClass::kIgnored,
+         "of a session that is not open here: after a restart, or idle for too long"},
+     {"open_refused", FateClass::kIgnored,
+         "OPEN that was refused: no room for another session, or not with the key it has"},
+     {"open_stale", FateClass::kIgnored,
+         "OPEN whose cookie is too old, or older than that of the session's last one"},
+     {"no_answer", FateClass::kIgnored,
+         "to be answered, and could not be: too many at once, no buffer, or no way back"},
+     {"handed_over", FateClass::kIgnored,
+         "of a session of another shard, which counts it again"},
+     {"not_handed_over", FateClass::kIgnored,
+         "of a session of another shard, which was too busy to take it"},
+     {"truncated", FateClass::kMalformed, "shorter than its header or its type"},
+     {"bad_magic", FateClass::kMalformed, "no PDP, or of another version"},
+     {"bad_length", FateClass::kMalformed, "its length is not that of the datagram"},
+     {"bad_type", FateClass::kMalformed, "a type that does not exist or that only a node sends"},
+     {"bad_field", FateClass::kMalformed, "a number or a reserved field that may not be so"},
+     {"bad_run", FateClass::kMalformed,
+         "DATA whose messages contradict their lengths or the rules of a run"},
+     {"bad_cookie", FateClass::kMalformed, "OPEN with a cookie that was not made for it"},
+     {"unsealed", FateClass::kMalformed, "without a seal, of a session that has a key"},
+     {"bad_seal", FateClass::kMalformed, "its seal is not made with the session's key"},
+     {"replayed", FateClass::kMalformed, "its packet number came before, or is too old to tell"},
+     }
+};
+
+[[nodiscard]] constexpr const FateInfo& info(FrameFate f) {
+  return kFrameFateInfo[static_cast<std::size_t>(f)];
+}
 [[nodiscard]] constexpr const FateInfo& info(PacketFate f) {
   return kPacketFateInfo[static_cast<std::size_t>(f)];
 }

@@ -22,8 +22,9 @@ constexpr std::size_t kAreaAlign = 64;  // areas of different threads share no c
 
 // Changes whenever a field is added anywhere.
 constexpr std::uint32_t kLayout = static_cast<std::uint32_t>(
-    sizeof(PortAccount) * 1'000'003 + sizeof(MessageAccount) * 10'007 + sizeof(ShardGauges) * 101 +
-    sizeof(LogEdge) * 11 + sizeof(DeviceGauges) * 7 + sizeof(VolumeGauges));
+    sizeof(PortAccount) * 1'000'003 + sizeof(FrameAccount) * 100'003 +
+    sizeof(MessageAccount) * 10'007 + sizeof(ShardGauges) * 101 + sizeof(LogEdge) * 11 +
+    sizeof(DeviceGauges) * 7 + sizeof(VolumeGauges));
 
 // An area in the file: the sequence in a line of its own, then the two copies of the accounts.
 struct AreaLayout {
@@ -88,6 +89,7 @@ Result<> put_in_place(const std::string& made, const std::string& path) {
 std::size_t account_bytes(AccountKind kind) {
   switch (kind) {
     case AccountKind::kPort: return sizeof(PortAccount);
+    case AccountKind::kFrames: return sizeof(FrameAccount);
     case AccountKind::kDoor:
     case AccountKind::kStream:
     case AccountKind::kShard: return sizeof(MessageAccount);

@@ -33,6 +33,7 @@ enum class AccountKind : std::uint16_t {
   kLogEdge,  // name: the volume's path
   kDevice,   // DeviceGauges
   kVolume,   // VolumeGauges
+  kFrames,   // FrameAccount of a door that speaks PDP
 };
 [[nodiscard]] std::size_t account_bytes(AccountKind kind);
 

@@ -24,6 +24,8 @@ class PortQueue {
   [[nodiscard]] virtual std::uint16_t receive(std::span<rte_mbuf*> packets) = 0;
   // Gives packets to the device; returns how many it took. The rest still belongs to the caller.
   [[nodiscard]] virtual std::uint16_t transmit(std::span<rte_mbuf*> packets) = 0;
+  // An empty buffer for a packet of the caller's making; nullptr: there is none.
+  [[nodiscard]] virtual rte_mbuf* buffer() = 0;
 };
 
 struct PortOptions {

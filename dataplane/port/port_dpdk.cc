@@ -23,8 +23,8 @@ static_assert(kPortsMax == RTE_MAX_ETHPORTS);
 
 class DpdkQueue final : public PortQueue {
  public:
-  DpdkQueue(std::uint16_t port, std::uint16_t queue, bool can_transmit)
-      : port_(port), queue_(queue), can_transmit_(can_transmit) {}
+  DpdkQueue(std::uint16_t port, std::uint16_t queue, rte_mempool* pool, bool can_transmit)
+      : port_(port), queue_(queue), pool_(pool), can_transmit_(can_transmit) {}
   std::uint16_t receive(std::span<rte_mbuf*> packets) override {
     return rte_eth_rx_burst(port_, queue_, packets.data(),
                             static_cast<std::uint16_t>(packets.size()));
@@ -34,10 +34,12 @@ class DpdkQueue final : public PortQueue {
     return rte_eth_tx_burst(port_, queue_, packets.data(),
                             static_cast<std::uint16_t>(packets.size()));
   }
+  rte_mbuf* buffer() override { return can_transmit_ ? rte_pktmbuf_alloc(pool_) : nullptr; }
 
  private:
   std::uint16_t port_;
   std::uint16_t queue_;
+  rte_mempool* pool_;
   bool can_transmit_;
 };
 
@@ -161,7 +163,7 @@ Result<> DpdkPort::set_up_queues(const rte_eth_dev_info& info) {
                                       &transmit);
       if (result != 0) return failed(result, fmt::format("set up transmit queue {}", q));
     }
-    queues_.emplace_back(id_, q, facts_.can_transmit);
+    queues_.emplace_back(id_, q, pool, facts_.can_transmit);
   }
   return {};
 }

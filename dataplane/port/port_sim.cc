@@ -30,10 +30,15 @@ std::uint16_t SimQueue::receive(std::span<rte_mbuf*> packets) {
 std::uint16_t SimQueue::transmit(std::span<rte_mbuf*> packets) {
   const auto count =
       static_cast<std::size_t>(std::min<std::uint64_t>(packets.size(), transmit_room_));
-  for (std::size_t i = 0; i < count; ++i) rte_pktmbuf_free(packets[i]);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (see_) see_(*packets[i]);
+    rte_pktmbuf_free(packets[i]);
+  }
   transmitted_ += count;
   transmit_room_ -= transmit_room_ == ~std::uint64_t{0} ? 0 : count;
   return static_cast<std::uint16_t>(count);
 }
+
+rte_mbuf* SimQueue::buffer() { return pool_ == nullptr ? nullptr : rte_pktmbuf_alloc(pool_); }
 
 }  // namespace penstock

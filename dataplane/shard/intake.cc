@@ -64,19 +64,32 @@ void Intake::flush_offered() {
   offered_ = {};
 }
 
-void Intake::refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, Appended result) {
-  const MessageFate fate = fate_of(result);
-  (*doors_[origin])[fate].add(bytes);
-  shard_[fate].add(bytes);
-  each_stream(set, [&](MessageAccount& stream) { stream[fate].add(bytes); });
+void Intake::refuse(std::size_t origin, CaptureSetId set, Appended why, MessageCount count) {
+  const MessageFate fate = fate_of(why);
+  (*doors_[origin])[fate].add(count.messages, count.bytes);
+  shard_[fate].add(count.messages, count.bytes);
+  each_stream(set, [&](MessageAccount& stream) { stream[fate].add(count.messages, count.bytes); });
+}
+
+void Intake::refuse_run(std::size_t origin, CaptureSetId set, Appended why, MessageCount count) {
+  if (origin != origin_ || set != set_) turn_to(origin, set);
+  offered_.add(count.messages, count.bytes);
+  refuse(origin, set, why, count);
+}
+
+void Intake::refuse_run(std::size_t origin, MessageFate why, MessageCount count) {
+  doors_[origin]->offered.add(count.messages, count.bytes);
+  (*doors_[origin])[why].add(count.messages, count.bytes);
+  shard_.offered.add(count.messages, count.bytes);
+  shard_[why].add(count.messages, count.bytes);
 }
 
 void Intake::offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message) {
-  const std::uint64_t bytes = message.payload.size();
-  doors_[origin]->offered.add(bytes);
-  (*doors_[origin])[why].add(bytes);
-  shard_.offered.add(bytes);
-  shard_[why].add(bytes);
+  refuse_run(origin, why, {1, message.payload.size()});
+}
+
+void Intake::on_written(const Block& block) {
+  if (observer_ != nullptr) observer_->on_written(block);
 }
 
 void Intake::on_durable(const Block& block) {
@@ -91,6 +104,7 @@ void Intake::on_durable(const Block& block) {
       stream[MessageFate::kStored].add(note.messages, note.payload_bytes);
     });
   }
+  if (observer_ != nullptr) observer_->on_durable(block);
 }
 
 void Intake::settle() {

@@ -34,12 +34,30 @@ class Intake final : public LogObserver {
     offered_.add(bytes);
     const Appended result = log_->append(set, origin, message);
     if (result != Appended::kOk) [[unlikely]]
-      refuse(origin, set, bytes, result);
+      refuse(origin, set, result, {1, bytes});
   }
+  // A run of a producer's, whose messages are offered if the log takes them: when it does not, the
+  // caller may offer them again later, or refuse them.
+  [[nodiscard]] Appended offer_run(std::size_t origin, CaptureSetId set, const ProducerRun& run) {
+    const Appended result = log_->append_run(set, origin, run);
+    if (result != Appended::kOk) [[unlikely]]
+      return result;
+    if (origin != origin_ || set != set_) [[unlikely]]
+      turn_to(origin, set);
+    offered_.add(run.message_count, run.payload_bytes);
+    return result;
+  }
+  // Messages of a run that are offered and refused.
+  void refuse_run(std::size_t origin, CaptureSetId set, Appended why, MessageCount count);
+  void refuse_run(std::size_t origin, MessageFate why, MessageCount count);
   // A message that goes to no stream, and why.
   void offer_uncaptured(std::size_t origin, MessageFate why, const MessageView& message);
 
-  // Stored: called by the log.
+  // Who is told of runs, after the books: set once, before the first run.
+  void set_observer(LogObserver& observer) { observer_ = &observer; }
+
+  // Called by the log.
+  void on_written(const Block& block) override;
   void on_durable(const Block& block) override;
 
   // Brings all accounts up to date; before they are published.
@@ -55,7 +73,7 @@ class Intake final : public LogObserver {
       use(*streams_[static_cast<std::size_t>(std::countr_zero(left))]);
     }
   }
-  void refuse(std::size_t origin, CaptureSetId set, std::uint64_t bytes, Appended result);
+  void refuse(std::size_t origin, CaptureSetId set, Appended why, MessageCount count);
 
   // Messages come in trains of one door and one capture set: a train is counted here first.
   std::size_t origin_ = 0;
@@ -63,6 +81,7 @@ class Intake final : public LogObserver {
   Tally offered_;
 
   LogWriter* log_ = nullptr;
+  LogObserver* observer_ = nullptr;
   MessageAccount& shard_;
   std::vector<MessageAccount*> doors_;
   std::vector<std::uint32_t> sets_;       // by CaptureSetId: bit i is streams_[i]

@@ -4,19 +4,33 @@
 
 #include <rte_mbuf.h>
 
+#include "dataplane/frame/packet_bytes.h"
+#include "dataplane/frame/parse_datagram.h"
+
 namespace penstock {
 namespace {
+
+// Of a packet whose datagram was decoded; empty when it does not lie in its first buffer.
+std::span<const std::byte> ethernet_header(const rte_mbuf& packet) {
+  const std::span frame(first_bytes(packet), packet.data_len);
+  const auto ethernet = parse_ethernet(frame);
+  return ethernet ? frame.first(ethernet->header_bytes) : std::span<const std::byte>{};
+}
 
 // How old the published books may be. Readers see each publication as one consistent moment.
 constexpr std::int64_t kPublishEveryNs = 1'000'000;
 
+constexpr std::size_t kScratchBytes = 16 * 1024;  // longer than the longest frame of PDP
+
 }  // namespace
 
-Shard::Shard(ShardParts parts) : parts_(std::move(parts)) {
+Shard::Shard(ShardParts parts)
+    : parts_(std::move(parts)), scratch_(parts_.handover == nullptr ? 0 : kScratchBytes) {
   for (const ShardPort& port : parts_.ports) {
     Side side{.queue = port.queue,
               .account = port.account,
-              .decoder = std::make_unique<FrameDecoder>(port.frame)};
+              .decoder = std::make_unique<FrameDecoder>(port.frame),
+              .number = port.number};
     sides_.push_back(std::move(side));
   }
   parts_.gauges->blocks = parts_.pool->blocks();
@@ -24,12 +38,23 @@ Shard::Shard(ShardParts parts) : parts_(std::move(parts)) {
 
 bool Shard::step() {
   // The one look at this clock in a turn: it costs as much as a packet.
-  const MonotonicNanos now = parts_.clock->monotonic_now();
+  now_ = parts_.clock->monotonic_now();
   bool worked = false;
-  for (Side& port : sides_) worked |= receive(port, now);
-  worked |= parts_.log->poll(now);
-  publish_if_due(now);
+  for (Side& port : sides_) worked |= receive(port, now_);
+  worked |= take_handed();
+  worked |= tell_producers();
+  worked |= parts_.log->poll(now_);
+  worked |= tell_producers();
+  publish_if_due(now_);
   return worked;
+}
+
+// What came is acknowledged before the log's turn, what became durable right behind it.
+bool Shard::tell_producers() {
+  if (parts_.pdp == nullptr) return false;
+  const bool told = parts_.pdp->turn(now_);
+  parts_.outbox->flush();
+  return told;
 }
 
 bool Shard::receive(Side& port, MonotonicNanos now) {
@@ -60,8 +85,10 @@ bool Shard::take_packet(Side& port, rte_mbuf*& packet, UnixNanos received) {
   Verdict verdict = port.decoder->decode(packet, received, datagram);
   if (verdict.fate == PacketFate::kDecoded) [[likely]] {
     Door* door = verdict.packets > 0 ? parts_.doors->find(datagram) : nullptr;
-    if (door != nullptr) {
+    if (door != nullptr && door->protocol() != DoorProtocol::kPdp) {
       door->take(datagram, *parts_.intake);
+    } else if (door != nullptr) {
+      take_frame(port, packet, datagram);
     } else if (verdict.packets > 0) {
       verdict.fate = PacketFate::kNoDoor;
     }
@@ -71,6 +98,38 @@ bool Shard::take_packet(Side& port, rte_mbuf*& packet, UnixNanos received) {
   }
   (*port.account)[verdict.fate].add(verdict.packets, verdict.bytes);
   return packet != nullptr;
+}
+
+// One of another shard's session is handed over, and no longer ours.
+void Shard::take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram) {
+  const auto link = packet == nullptr ? std::span<const std::byte>{} : ethernet_header(*packet);
+  const unsigned owner = parts_.pdp->take(datagram, link, port.number, now_);
+  if (owner == parts_.number) return;
+  const bool handed =
+      !link.empty() && parts_.handover->give(owner, Handover::Kind::kArrival, packet, port.number);
+  parts_.pdp->count_handed(datagram.payload.size(), handed);
+  if (handed) packet = nullptr;
+}
+
+// What other shards have for this one.
+bool Shard::take_handed() {
+  if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
+  std::array<rte_mbuf*, kBurst> packets;
+  const unsigned arrived = parts_.handover->take(parts_.number, Handover::Kind::kArrival, packets);
+  const UnixNanos received = arrived > 0 ? parts_.clock->unix_now() : UnixNanos(0);
+  for (rte_mbuf* packet : std::span(packets).first(arrived)) {
+    // One that changed since it was judged, in memory shared with a peer, is counted as no frame.
+    const Datagram datagram = parse_datagram(*packet, received, scratch_).value_or(Datagram{});
+    static_cast<void>(
+        parts_.pdp->take(datagram, ethernet_header(*packet), Handover::port_of(*packet), now_));
+  }
+  rte_pktmbuf_free_bulk(packets.data(), arrived);
+  const unsigned leaving =
+      parts_.handover->take(parts_.number, Handover::Kind::kDeparture, packets);
+  for (rte_mbuf* packet : std::span(packets).first(leaving)) {
+    parts_.outbox->forward(packet, Handover::port_of(*packet));
+  }
+  return arrived + leaving > 0;
 }
 
 void Shard::answer(Side& port, rte_mbuf* packet, const Verdict& verdict) {
@@ -122,7 +181,7 @@ void Shard::publish() {
 }
 
 void Shard::take_rest() {
-  const MonotonicNanos now = parts_.clock->monotonic_now();
+  const MonotonicNanos now = now_ = parts_.clock->monotonic_now();
   parts_.coalesce_ns = 0;
   for (Side& port : sides_) {
     port.look_at = MonotonicNanos(0);
@@ -130,6 +189,7 @@ void Shard::take_rest() {
     const Verdict rest = port.decoder->give_up();
     (*port.account)[rest.fate].add(rest.packets, rest.bytes);
   }
+  if (parts_.pdp != nullptr) parts_.pdp->go_away(0);
 }
 
 bool Shard::step_drain() {
@@ -141,9 +201,10 @@ bool Shard::step_drain() {
       marked_ = true;
     }
   }
-  const MonotonicNanos now = parts_.clock->monotonic_now();
-  log.poll(now);
-  publish_if_due(now);
+  now_ = parts_.clock->monotonic_now();
+  log.poll(now_);
+  tell_producers();
+  publish_if_due(now_);
   return marked_ && log.drained();
 }
 

@@ -10,15 +10,18 @@
 
 #include "base/clock.h"
 #include "dataplane/door/door_map.h"
+#include "dataplane/door/pdp/node/node.h"
 #include "dataplane/frame/frame_decoder.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/port.h"
 #include "dataplane/shard/intake.h"
+#include "dataplane/shard/port_outbox.h"
 
 namespace penstock {
 
 // One queue of one port, as a shard works it.
 struct ShardPort {
+  std::uint16_t number;  // of the node's ports
   PortQueue* queue;
   FrameOptions frame;
   PortAccount* account;
@@ -35,6 +38,9 @@ struct ShardParts {
   BlockPool* pool = nullptr;
   Intake* intake = nullptr;
   DoorMap* doors = nullptr;
+  pdp::PdpNode* pdp = nullptr;  // with its outbox, if a door speaks PDP
+  PortOutbox* outbox = nullptr;
+  Handover* handover = nullptr;  // null where there is one shard only
   LedgerArea* area = nullptr;
   ShardGauges* gauges = nullptr;
   LogEdge* edge = nullptr;
@@ -71,19 +77,25 @@ class Shard {
     std::array<Verdict, kBurst> verdicts{};  // of the answers; settled when the device takes them
     std::uint16_t answer_count = 0;
     MonotonicNanos look_at{0};  // not before
+    std::uint16_t number = 0;   // of the node's ports
   };
 
   bool receive(Side& port, MonotonicNanos now);
   // Returns whether the packet is to be freed: not one that was kept, or became an answer.
   bool take_packet(Side& port, rte_mbuf*& packet, UnixNanos received);
+  void take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram);
+  bool take_handed();
+  bool tell_producers();
   void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
   void transmit_answers(Side& port);
   void publish_if_due(MonotonicNanos now);
 
   ShardParts parts_;
   std::vector<Side> sides_;
+  MonotonicNanos now_{0};  // of this turn
   MonotonicNanos publish_at_{0};
-  bool marked_ = false;  // the marker of the orderly end is written
+  std::vector<std::byte> scratch_;  // a handed packet in one piece
+  bool marked_ = false;             // the marker of the orderly end is written
 };
 
 }  // namespace penstock

@@ -29,6 +29,7 @@ class LoopedPackets final : public PortQueue {
 
   std::uint16_t receive(std::span<rte_mbuf*> packets) override;
   std::uint16_t transmit(std::span<rte_mbuf*> /*packets*/) override { return 0; }
+  rte_mbuf* buffer() override { return nullptr; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 
  private:

@@ -101,7 +101,7 @@ class Bench {
     FrameOptions frame;
     frame.ethernet_address = kEthernetAddress;
     frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
-    plan_.queues.push_back({.queue = &packets_, .frame = frame});
+    plan_.queues.push_back({.port = 0, .queue = &packets_, .frame = frame});
     plan_.area = &ledger_->area(1);
     world_ = ShardWorld::make(plan_, clock_).value();
     shard_ = std::make_unique<Shard>(world_->parts(plan_, clock_));

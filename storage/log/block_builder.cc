@@ -61,7 +61,8 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
           .messages = run.message_count,
           .payload_bytes = run.payload_bytes,
           .producer = run.producer,
-          .sequence = run.sequence};
+          .sequence = run.sequence,
+          .late = run.producer != kNoProducer && run.sequence < producers_.at(run.producer).next};
   run_open_ = true;
   std::byte* to = data_ + at_ + head;
   prefetch(to, run.messages.size());
@@ -70,7 +71,7 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
   MessageCount& count = block_->origins[origin];
   count.messages += run.message_count;
   count.bytes += run.payload_bytes;
-  if (run.producer != kNoProducer) {
+  if (run.producer != kNoProducer && !run_.late) {
     producers_.append(run.producer, run.sequence, run.sequence + run.message_count, run.received);
   }
   close_run();
@@ -105,7 +106,7 @@ void BlockBuilder::close_run() {
   block_->run_notes[block_->notes++] = {.set = run_.set,
                                         .messages = run_.messages,
                                         .payload_bytes = run_.payload_bytes,
-                                        .producer = run_.producer,
+                                        .producer = run_.late ? kNoProducer : run_.producer,
                                         .producer_end = run_.sequence + run_.messages};
   block_->total.messages += run_.messages;
   block_->total.bytes += run_.payload_bytes;

@@ -9,7 +9,7 @@ namespace penstock {
 // A run as its producer laid it out.
 struct ProducerRun {
   ProducerIndex producer;  // or kNoProducer: it does not say whose it is
-  std::uint64_t sequence;  // of its first message; not before the producer's next one
+  std::uint64_t sequence;  // of its first message; before the producer's next one it comes late
   std::uint32_t message_count;
   std::uint64_t payload_bytes;
   UnixNanos received;
@@ -76,6 +76,7 @@ class BlockBuilder {
     std::uint64_t payload_bytes = 0;
     ProducerIndex producer = kNoProducer;
     std::uint64_t sequence = 0;  // of its first message
+    bool late = false;           // behind it in the session others were appended
   };
 
   bool append_to_new_run(CaptureSetId set, std::size_t origin, const MessageView& message);

@@ -98,14 +98,18 @@ Appended LogWriter::why_no_block() const {
 }
 
 void LogWriter::seal() {
+  hurried_ = false;
   if (!builder_.has_messages()) return;
   sealed_[sealed_end_++ % sealed_.size()] = builder_.finish();
   ++watermarks_.next;
   ++counters_.blocks_sealed;
 }
 
-void LogWriter::seal_lingering() {
-  if (builder_.has_messages() && now_ - opened_at_ >= options_.linger_ns) seal();
+void LogWriter::seal_due() {
+  if (!builder_.has_messages()) return;
+  const std::uint64_t busy = (sealed_end_ - sealed_begin_) + (end_op_ - durable_op_);
+  const bool wanted = hurried_ && busy < kHurriedWrites;
+  if (wanted || now_ - opened_at_ >= options_.linger_ns) seal();
 }
 
 bool LogWriter::poll(MonotonicNanos now) {
@@ -115,7 +119,7 @@ bool LogWriter::poll(MonotonicNanos now) {
     // The kernel may still read the buffers: they are restamped only when all writes are back.
     if (ring_.in_flight() == 0) start_over();
   } else {
-    seal_lingering();
+    seal_due();
     worked |= place_sealed();
     worked |= submit_waiting();
     flush();

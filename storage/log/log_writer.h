@@ -164,6 +164,9 @@ class LogWriter {
 
   // Seals the open block now if it has messages, whatever its linger.
   void seal();
+  // Somebody waits for what was appended: it is sealed as soon as the drive has little to do, so
+  // that a write carries all that came during the ones before it.
+  void hurry() { hurried_ = true; }
 
   // After seal(): true when nothing is open, sealed or in flight.
   [[nodiscard]] bool drained() const;
@@ -181,6 +184,9 @@ class LogWriter {
   static constexpr std::uint64_t kFlushToken = ~std::uint64_t{0};
   static constexpr std::uint64_t kCloseToken = kFlushToken - 1;
   static constexpr unsigned kFailuresUntilPause = 2;
+  // A hurried block is not written beside more than one other: two keep the drive busy, and what
+  // comes meanwhile shares the next write.
+  static constexpr std::uint64_t kHurriedWrites = 2;
   static constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
 
   // What goes to the drive, in the order in which it becomes durable.
@@ -198,7 +204,7 @@ class LogWriter {
   Appended append_to_new_block(CaptureSetId set, std::size_t origin, const MessageView& message);
   Appended append_to_new_block(CaptureSetId set, std::size_t origin, const ProducerRun& run);
   [[nodiscard]] Appended start_block();
-  void seal_lingering();
+  void seal_due();
   bool reap();
   void complete(const IoCompletion& completion);
   void advance();
@@ -232,6 +238,7 @@ class LogWriter {
   BlockBuilder builder_;
   MonotonicNanos now_;           // of the last poll()
   MonotonicNanos opened_at_{0};  // the block being filled got its first message
+  bool hurried_ = false;         // somebody waits for one of its messages
 
   std::vector<Block*> sealed_;  // a ring: sealed, without a place yet
   std::uint64_t sealed_begin_ = 0;

@@ -34,6 +34,9 @@ class ProducerTable {
   // `key`: random, so that nobody chooses sessions that are looked for in one place.
   explicit ProducerTable(std::size_t capacity, std::uint64_t key = 0);
 
+  // Memory of each session that it has room for.
+  static constexpr std::size_t kBytesEach = 128;
+
   [[nodiscard]] std::size_t capacity() const { return entries_.size(); }
   [[nodiscard]] std::size_t size() const { return size_; }
   // Sessions that gave way to others, ever.
@@ -109,6 +112,8 @@ class ProducerTable {
   void evict(std::uint32_t number);
   void link_if_evictable(std::uint32_t number);
   void unlink(std::uint32_t number);
+
+  static_assert(sizeof(Entry) + 4 * sizeof(std::uint32_t) <= kBytesEach);
 
   std::uint64_t key_;
   std::vector<Entry> entries_;

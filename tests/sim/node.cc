@@ -185,7 +185,8 @@ void Node::make_shard() {
                    .area = &ledger_->area(1),
                    .gauges = &account<ShardGauges>(shard_at() + 1),
                    .edge = &account<LogEdge>(shard_at() + 2)};
-  parts.ports.push_back({&queue_, frame, &account<PortAccount>(kPortAt)});
+  parts.ports.push_back(
+      {.number = 0, .queue = &queue_, .frame = frame, .account = &account<PortAccount>(kPortAt)});
   shard_ = std::make_unique<Shard>(std::move(parts));
   shard_->publish();
 }

@@ -95,6 +95,7 @@ class Node {
       ground_.oracle.received(count, ground_.clock.unix_now());
       return count;
     }
+    rte_mbuf* buffer() override { return nullptr; }
     std::uint16_t transmit(std::span<rte_mbuf*> packets) override {
       return ground_.queue.transmit(packets);
     }

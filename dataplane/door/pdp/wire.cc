@@ -107,11 +107,13 @@ std::optional<FrameFault> check(const Frame& frame, const AckBody& ack) {
       (ack.probe_bytes != 0 && ack.probe_bytes < kPingBytesMin)) {
     return FrameFault::kBadField;
   }
-  std::uint64_t end = ack.received;
+  // The first one may follow `received` at once: what waits for the log is not received yet.
+  if (ack.range_count > 0 && AckRanges(frame)[0].first < ack.received) return FrameFault::kBadField;
+  std::uint64_t end = 0;
   const AckRanges ranges(frame);
   for (std::size_t i = 0; i < ranges.size(); ++i) {
     const AckRange range = ranges[i];
-    if (range.first <= end || range.end <= range.first) return FrameFault::kBadField;
+    if ((i > 0 && range.first <= end) || range.end <= range.first) return FrameFault::kBadField;
     end = range.end;
   }
   return bad_field_unless(end <= kSequenceEnd);

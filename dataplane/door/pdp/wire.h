@@ -252,7 +252,7 @@ struct OpenNames {
 [[nodiscard]] std::string_view endpoint_of(const Frame& go_away);
 [[nodiscard]] std::span<const std::byte> messages_of(const Frame& data);
 
-// The ranges of an ACK: ascending, apart, none empty, all behind `received`.
+// The ranges of an ACK: ascending, apart, none empty, none before `received`.
 class AckRanges {
  public:
   explicit AckRanges(const Frame& ack) : bytes_(ack.body.subspan(sizeof(AckBody))) {}

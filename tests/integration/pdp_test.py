@@ -1,0 +1,206 @@
+"""Producers that speak PDP, from outside the node: over a real port, to the drive and back."""
+
+import struct
+import unittest
+
+from tests.lib import pdp_producer as pdp
+from tests.lib.harness import Host, Node, wait_until
+
+CONFIG = """
+[node]
+name = "{{name}}"
+runtime_dir = "{{runtime}}"
+[dpdk]
+hugepages = "never"
+memory = "96MiB"
+[[port]]
+name = "lan0"
+device = "net_af_packet0,iface=port0,qpairs={shards}"
+addresses = ["10.77.0.1/24", "fd77::1/64"]
+buffers = 4096
+{sections}
+[[volume]]
+name = "main"
+path = "{{folder}}/volume"
+segment_bytes = "8MiB"
+memory = "2MiB"
+[[door]]
+name = "pdp"
+kind = "pdp"
+listen = ["*:7373"]
+{door}
+"""
+
+
+def config(shards=1, door=""):
+    return CONFIG.format(shards=shards, sections="[[shard]]\n" * shards, door=door)
+
+
+class Producers(unittest.TestCase):
+    """Producers in one namespace, the node in another, a veth between them."""
+
+    def setUp(self):
+        self.host = Host("pdp")
+        self.addCleanup(self.host.close)
+        self.sender = self.host.namespace("sender")
+        self.receiver = self.host.namespace("node")
+
+    def connect(self, queues=1, ipv6=False):
+        self.host.veth(self.sender, "eth0", self.receiver, "port0", queues=queues, ipv6=ipv6)
+        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+        if ipv6:
+            self.receiver.run("sysctl", "-qw", "net.ipv6.conf.port0.disable_ipv6=1")
+            self.sender.run("ip", "address", "add", "fd77::2/64", "dev", "eth0", "nodad")
+
+    def start(self, text):
+        return Node(self.host, text, namespace=self.receiver).start()
+
+    def producer(self, name=b"one", address=("10.77.0.1", 7373), family=pdp.socket.AF_INET,
+                 **options):
+        sock = self.sender.udp_socket(family)
+        self.addCleanup(sock.close)
+        sock.connect(address)
+        return pdp.Producer(sock, name, **options)
+
+    def lines(self, first, count):
+        return [f"line {i}".encode() for i in range(first, first + count)]
+
+    def expect_balanced(self, node):
+        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "nothing in flight")
+        self.assertTrue(node.ledger()["balanced"])
+
+
+class OneShard(Producers):
+    def test_what_is_acknowledged_as_durable_is_read_back_in_order(self):
+        self.connect()
+        node = self.start(config())
+        producer = self.producer()
+        self.assertEqual(producer.open(), 0)
+        for i in range(100):
+            producer.produce(self.lines(10 * i, 10))
+        producer.flush()
+        self.assertEqual(node.payloads(), self.lines(0, 1000))
+        received, durable, lost = struct.unpack_from("<QQQ", producer.close())
+        self.assertEqual((received, durable, lost), (1000, 1000, 0))
+        self.expect_balanced(node)
+        door = node.ledger()["pdp"][0]
+        self.assertEqual(door["taken"]["taken"]["frames"], 100)
+        self.assertEqual(node.drain(), 0)
+
+    def test_ipv6_works_as_ipv4(self):
+        self.connect(ipv6=True)
+        node = self.start(config())
+        producer = self.producer(address=("fd77::1", 7373), family=pdp.socket.AF_INET6)
+        producer.open()
+        producer.produce(self.lines(0, 5))
+        producer.flush()
+        self.assertEqual(node.payloads(), self.lines(0, 5))
+
+    def test_a_session_goes_on_after_kill_9_and_nothing_is_stored_twice(self):
+        self.connect()
+        node = self.start(config())
+        producer = self.producer()
+        producer.open()
+        for round_ in range(5):
+            for i in range(20):
+                producer.produce(self.lines(200 * round_ + 10 * i, 10))
+            node.kill()
+            node.start()
+            producer.flush()
+        self.assertEqual(node.payloads(), self.lines(0, 1000))
+
+    def test_a_producer_that_starts_anew_learns_where_it_was(self):
+        self.connect()
+        node = self.start(config())
+        producer = self.producer(name=b"import")
+        producer.open()
+        producer.produce(self.lines(0, 30))
+        producer.flush()
+        node.drain()
+        node.start()
+        self.assertEqual(self.producer(name=b"import").open(), 30)
+        self.assertEqual(self.producer(name=b"another").open(), 0)
+
+    def test_duplicates_and_frames_out_of_order_are_stored_once_in_order(self):
+        self.connect()
+        node = self.start(config())
+        producer = self.producer(level=pdp.RECEIVED)
+        producer.open()
+        for i in range(30):
+            producer.held[10 * i] = (10, b"".join(
+                pdp.message(p, producer.subject if n == 0 else b"")
+                for n, p in enumerate(self.lines(10 * i, 10))))
+        producer.next = 300
+        frames = dict(producer.held)
+        for sequence in sorted(frames, key=lambda s: (s * 7919) % 331):
+            producer.held = dict(frames)
+            producer.transmit(sequence)
+            producer.transmit(sequence)
+        producer.flush()
+        node.wait_stored(300)
+        self.assertEqual(node.payloads(), self.lines(0, 300))
+        self.expect_balanced(node)
+
+    def test_fire_and_forget_counts_what_is_missing(self):
+        self.connect()
+        node = self.start(config())
+        producer = self.producer(level=pdp.NONE)
+        producer.open()
+        producer.produce(self.lines(0, 10))
+        producer.next += 7  # lost on the way
+        producer.produce(self.lines(17, 10))
+        self.assertEqual(producer.ping().lost, 7)
+        node.wait_stored(20)
+        self.assertEqual(node.ledger()["pdp"][0]["lost_messages"], 7)
+        self.expect_balanced(node)
+
+    def test_a_draining_node_says_so_and_keeps_what_it_took(self):
+        self.connect()
+        node = self.start(config(door='pdp.successor = "10.77.0.9:7373"'))
+        producer = self.producer(level=pdp.RECEIVED)
+        producer.open()
+        producer.produce(self.lines(0, 10))
+        producer.flush()
+        self.assertEqual(node.drain(), 0)
+        wait_until(lambda: producer.receive() == pdp.GO_AWAY, "GO_AWAY")
+        reason, length, _ = struct.unpack_from("<HHI", producer.seen[pdp.GO_AWAY])
+        self.assertEqual((reason, producer.seen[pdp.GO_AWAY][8:8 + length]),
+                         (2, b"10.77.0.9:7373"))
+        self.assertEqual(node.payloads(), self.lines(0, 10))
+
+
+class TwoShards(Producers):
+    def test_sessions_live_on_their_shards_whichever_queue_their_frames_come_by(self):
+        self.connect(queues=2)
+        node = self.start(config(shards=2))
+        producers = [self.producer(name=b"session %d" % i) for i in range(12)]
+        for producer in producers:
+            producer.open()
+            producer.produce(self.lines(0, 10))
+        for producer in producers:
+            producer.flush()
+            self.assertEqual(producer.shards, 2)
+            self.assertEqual(producer.shard, producer.session % 2)
+        self.assertEqual({p.shard for p in producers}, {0, 1})
+        node.wait_stored(120)
+        self.expect_balanced(node)
+
+    def test_a_session_is_known_after_the_number_of_shards_changed(self):
+        self.connect(queues=2)
+        node = self.start(config(shards=2))
+        names = [b"session %d" % i for i in range(8)]
+        for name in names:
+            producer = self.producer(name=name)
+            producer.open()
+            producer.produce(self.lines(0, 10))
+            producer.flush()
+        node.drain()
+        node.config.write_text(node.config.read_text().replace("[[shard]]\n", "", 1)
+                               .replace("qpairs=2", "qpairs=1"))
+        node.start()
+        for name in names:
+            self.assertEqual(self.producer(name=name).open(), 10)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,176 @@
+#include "tests/unit/dataplane/door/pdp/node/node_fixture.h"
+
+namespace penstock::pdp {
+namespace {
+
+using PdpSequence = PdpNodeTest;
+
+TEST_F(PdpSequence, WhatCameInOrderIsReceivedThenWrittenThenDurable) {
+  const AcceptBody accept = open_at(Level::kDurable);
+  EXPECT_EQ(accept.next, 0U);
+  EXPECT_EQ(accept.boot, kBoot);
+  EXPECT_GT(accept.limit, 0U);
+  data(0, 3);
+  data(3, 2);
+  ring_.hold_flushes = true;
+  AckBody told = ack();
+  EXPECT_EQ(told.received, 5U);
+  EXPECT_EQ(told.written, 0U);
+  EXPECT_EQ(told.echoed_us, 5U);
+  log_->seal();
+  turn();
+  turn();
+  told = ack();
+  EXPECT_EQ(told.written, 5U);
+  EXPECT_EQ(told.durable, 0U);
+  ring_.hold_flushes = false;
+  turn();
+  told = ack();
+  EXPECT_EQ(told.durable, 5U);
+  EXPECT_EQ(stream_[MessageFate::kStored], (Tally{5, 5 * 32}));
+}
+
+TEST_F(PdpSequence, ADuplicateIsAcknowledgedAndNotStoredAgain) {
+  open_at(Level::kReceived);
+  data(0, 4);
+  data(0, 4);
+  EXPECT_EQ(ack().received, 4U);
+  EXPECT_EQ(count(FrameFate::kDuplicate), 1U);
+  settle();
+  EXPECT_EQ(stream_[MessageFate::kStored].count, 4U);
+}
+
+TEST_F(PdpSequence, WhatComesBeforeItsTurnIsKeptAndToldAsRanges) {
+  open_at(Level::kReceived);
+  data(8, 2);
+  data(4, 2);
+  data(2, 2);
+  data(8, 2);
+  const AckBody told = ack();
+  EXPECT_EQ(told.received, 0U);
+  EXPECT_EQ(ranges_, (std::vector<AckRange>{
+                         {2, 6 },
+                         {8, 10}
+  }));
+  EXPECT_EQ(frames_.held.count, 3U);
+  data(0, 2);
+  data(6, 2);
+  EXPECT_EQ(ack().received, 10U);
+  EXPECT_TRUE(ranges_.empty());
+  EXPECT_EQ(frames_.held, Tally{});
+  EXPECT_EQ(count(FrameFate::kTaken), 5U);
+}
+
+TEST_F(PdpSequence, AFrameThatOverlapsWhatWasReceivedIsRefused) {
+  open_at(Level::kReceived);
+  data(0, 4);
+  data(2, 4);
+  EXPECT_EQ(ack().received, 4U);
+  EXPECT_EQ(count(FrameFate::kOverlap), 1U);
+}
+
+TEST_F(PdpSequence, SkippedSequencesAreCountedAsLostInTheirTurn) {
+  open_at(Level::kReceived);
+  deliver(FrameType::kSkip, DataBody{2, 3, 5});
+  EXPECT_EQ(ack().received, 0U);
+  data(0, 2);
+  const AckBody told = ack();
+  EXPECT_EQ(told.received, 5U);
+  EXPECT_EQ(told.lost, 3U);
+  EXPECT_EQ(frames_.lost.count, 3U);
+}
+
+TEST_F(PdpSequence, WhatIsBeyondTheCreditIsDropped) {
+  const AcceptBody accept = open_at(Level::kReceived);
+  data(accept.limit - 1, 2);
+  data(kSequenceEnd - 2, 2);
+  EXPECT_EQ(ack().received, 0U);
+  EXPECT_EQ(count(FrameFate::kOverCredit), 2U);
+  EXPECT_TRUE(ranges_.empty());
+}
+
+TEST_F(PdpSequence, AFullLogPushesBackAndGoesOnWithoutLoss) {
+  open_at(Level::kDurable);
+  ring_.hold = true;
+  std::uint64_t sent = 0;
+  for (; count(FrameFate::kPushedBack) == 0 && frames_.held.count < 4; ++sent) {
+    deliver(FrameType::kData, DataBody{sent, 1, 5}, messages(sent, 1, "app.log", 1200));
+  }
+  AckBody told = ack();
+  EXPECT_LT(told.received, sent);
+  EXPECT_EQ(told.credit_bytes, 0U);
+  EXPECT_EQ(told.state, CreditState::kDriveSlow);
+  ring_.hold = false;
+  settle();
+  settle();
+  told = last<AckBody>(FrameType::kAck);
+  EXPECT_EQ(told.durable, sent);
+  EXPECT_EQ(told.state, CreditState::kFlows);
+  EXPECT_GT(told.credit_bytes, 0U);
+  EXPECT_EQ(stream_[MessageFate::kStored].count, sent);
+  EXPECT_EQ(shard_[MessageFate::kDriveSlow].count, 0U);
+}
+
+TEST_F(PdpSequence, WhatNoStreamCapturesIsRejectedAndTheProducerTold) {
+  open_at(Level::kReceived);
+  data(0, 2, "other.log");
+  const auto told = last<RejectBody>(FrameType::kReject);
+  EXPECT_EQ(told.sequence, 0U);
+  EXPECT_EQ(told.message_count, 2U);
+  EXPECT_EQ(told.reason, RejectReason::kNoStream);
+  data(0, 1, "app..log");
+  EXPECT_EQ(last<RejectBody>(FrameType::kReject).reason, RejectReason::kBadSubject);
+  deliver(FrameType::kSkip, DataBody{0, 2, 5});
+  data(2, 1);
+  EXPECT_EQ(ack().received, 3U);
+}
+
+TEST_F(PdpSequence, MessagesThatLieAboutTheirLengthsAreNotTaken) {
+  open_at(Level::kReceived);
+  auto area = messages(0, 2);
+  area[0] = std::byte{200};
+  deliver(FrameType::kData, DataBody{0, 2, 5}, area);
+  deliver(FrameType::kData, DataBody{0, 3, 5}, messages(0, 2));
+  EXPECT_EQ(ack().received, 0U);
+  EXPECT_EQ(count(FrameFate::kBadRun), 2U);
+}
+
+TEST_F(PdpSequence, FireAndForgetTakesWhatIsNewAndCountsGapsExactly) {
+  open_at(Level::kNone);
+  data(0, 2);
+  data(5, 2);   // 2, 3, 4 are missing
+  data(10, 2);  // 7, 8, 9 too
+  data(3, 1);   // late
+  data(3, 1);   // again
+  data(0, 2);   // old
+  turn();
+  EXPECT_TRUE(outbox_.sent.empty()) << "nothing is acknowledged unasked";
+  deliver(FrameType::kPing, PingBody{.sent_us = 9}, std::array<std::byte, 8>{});
+  const AckBody told = ack();
+  EXPECT_EQ(told.received, 12U);
+  EXPECT_EQ(told.lost, 5U);
+  EXPECT_EQ(told.probe_bytes, 32U);
+  EXPECT_EQ(told.echoed_us, 9U);
+  EXPECT_EQ(count(FrameFate::kDuplicate), 2U);
+  settle();
+  EXPECT_EQ(stream_[MessageFate::kStored].count, 7U);
+}
+
+TEST_F(PdpSequence, FireAndForgetIntoAFullLogIsDroppedUnderItsCause) {
+  open_at(Level::kNone);
+  ring_.hold = true;
+  std::uint64_t sent = 0;
+  for (; sent < 100; ++sent) {
+    deliver(FrameType::kData, DataBody{sent, 1, 5}, messages(sent, 1, "app.log", 1200));
+    turn();
+  }
+  EXPECT_GT(shard_[MessageFate::kDriveSlow].count, 0U);
+  ring_.hold = false;
+  settle();
+  EXPECT_EQ(stream_[MessageFate::kStored].count + stream_[MessageFate::kDriveSlow].count, sent);
+  deliver(FrameType::kPing, PingBody{.sent_us = 9}, std::array<std::byte, 8>{});
+  EXPECT_EQ(ack().lost, 0U) << "it came; that it was dropped is in the ledger";
+}
+
+}  // namespace
+}  // namespace penstock::pdp
