@@ -10,7 +10,7 @@
 namespace penstock {
 namespace {
 
-constexpr std::string_view kFields = "sSRkKhutpoTN";
+constexpr std::string_view kFields = "sSRkKhutpoPQTN";
 
 std::string_view chars_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -99,6 +99,16 @@ void append_headers(fmt::memory_buffer& into, const MessageView& message) {
   }
 }
 
+void append_session(fmt::memory_buffer& into, const MessageView& message) {
+  if (!message.producer) return;
+  fmt::format_to(std::back_inserter(into), "{:016x}", message.producer->session.value);
+}
+
+void append_sequence(fmt::memory_buffer& into, const MessageView& message) {
+  if (!message.producer) return;
+  fmt::format_to(std::back_inserter(into), "{}", message.producer->sequence);
+}
+
 void append_length(fmt::memory_buffer& into, std::size_t length) {
   for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>(length >> shift));
 }
@@ -159,7 +169,7 @@ Result<MessageFormat> MessageFormat::parse(std::string_view text) {
     } else {
       return fail(Errc::kInvalidArgument,
                   fmt::format("format '{}': unknown field; there are %s %S %R %k %K %h %u %t %p "
-                              "%o %T %N %%",
+                              "%o %P %Q %T %N %%",
                               text));
     }
   }
@@ -183,6 +193,8 @@ void MessageFormat::write(const Record& record, std::string_view stream,
       case 't': append(into, stream); break;
       case 'p': fmt::format_to(std::back_inserter(into), "{}", record.log); break;
       case 'o': fmt::format_to(std::back_inserter(into), "{}", record.offset); break;
+      case 'P': append_session(into, message); break;
+      case 'Q': append_sequence(into, message); break;
       case 'T':
         fmt::format_to(std::back_inserter(into), "{}", message.received.value / 1'000'000);
         break;
@@ -208,6 +220,10 @@ void write_json(const Record& record, std::string_view stream, std::string_view 
   if (has_flag(message.flags, MessageFlag::kTruncated)) flags.emplace_back("truncated");
   json["flags"] = std::move(flags);
   json["volume"] = volume;
+  if (message.producer) {
+    json["producer"] = fmt::format("{:016x}", message.producer->session.value);
+    json["sequence"] = message.producer->sequence;
+  }
   if (!message.key.empty()) put_text(json, "key", chars_of(message.key));
   if (!message.headers.empty()) json["headers"] = headers_json(message);
   put_text(json, "payload", chars_of(message.payload));

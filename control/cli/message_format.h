@@ -15,6 +15,7 @@ namespace penstock {
 //   %s payload  %S its length  %R its length as 4 bytes, big endian
 //   %k key  %K its length  %h headers: NAME=VALUE,NAME=VALUE
 //   %u subject  %t stream  %p log  %o offset
+//   %P producer's session, 16 hexadecimal digits  %Q sequence in it; nothing where there is none
 //   %T received, milliseconds since 1970  %N nanoseconds  %% percent  \n \r \t \0 \\ \xHH
 class MessageFormat {
  public:

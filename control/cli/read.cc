@@ -227,11 +227,10 @@ void add_read(CLI::App& program, CommandLine& line) {
           ->type_name("text|raw|json")
           ->default_str("text");
   command
-      ->add_option(
-          "-f", options->custom,
-          "as written: %s payload, %S its length, %R the same in 4 bytes, %k key, %K its "
-          "length, %h headers, %u subject, %t stream, %p log, %o offset, %T ms since 1970, "
-          "%N ns, \\n \\t \\xHH")
+      ->add_option("-f", options->custom,
+                   "as written: %s payload, %S its length, %R the same in 4 bytes, %k key, %K its "
+                   "length, %h headers, %u subject, %t stream, %p log, %o offset, %P producer, "
+                   "%Q its sequence, %T ms since 1970, %N ns, \\n \\t \\xHH")
       ->type_name("FORMAT")
       ->excludes(format);
   add_ledger_place(*command, options->place);

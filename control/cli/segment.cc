@@ -88,9 +88,17 @@ Json block_json(const SegmentScan::Found& found) {
       {"durable_sequence", header.durable_sequence}
   };
   Json streams = Json::array();
+  Json producers = Json::array();
   BlockReader reader(found.bytes);
   for (auto bytes = reader.next_run(); !bytes.empty(); bytes = reader.next_run()) {
     const RunReader run(bytes);
+    if (const auto& producer = run.producer()) {
+      producers.push_back({
+          {"session", fmt::format("{:016x}", producer->session)},
+          {"sequence", producer->sequence},
+          {"messages", run.header().message_count}
+      });
+    }
     for (std::size_t i = 0; i < run.header().capture_count; ++i) {
       streams.push_back({
           {"stream", fmt::format("{:016x}", run.capture(i).stream)},
@@ -100,6 +108,7 @@ Json block_json(const SegmentScan::Found& found) {
     }
   }
   json["captures"] = std::move(streams);
+  if (!producers.empty()) json["producers"] = std::move(producers);
   return json;
 }
 

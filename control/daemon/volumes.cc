@@ -13,6 +13,7 @@
 
 #include "base/rng.h"
 #include "control/config/value.h"
+#include "storage/recover/producer_shards.h"
 #include "storage/volume/device_null.h"
 #include "storage/volume/file.h"
 
@@ -177,6 +178,24 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   return running;
 }
 
+// A producer's session belongs to a shard by its number, whichever log knows it.
+void assign_sessions(std::vector<RunningVolume>& volumes, unsigned shards) {
+  std::vector<LogProducers> known;
+  for (const RunningVolume& volume : volumes) {
+    for (const auto& [number, log] : volume.recovered.logs) {
+      std::optional<unsigned> shard;
+      if (volume.channels.contains(number)) shard = number.value;
+      known.push_back({shard, log.start.producers});
+    }
+  }
+  auto assigned = assign_producers(known, shards);
+  for (RunningVolume& volume : volumes) {
+    for (const auto& [number, channel] : volume.channels) {
+      volume.recovered.logs.at(number).start.producers = std::move(assigned[number.value]);
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::vector<RunningVolume>> open_volumes(const Config& config,
@@ -193,6 +212,7 @@ Result<std::vector<RunningVolume>> open_volumes(const Config& config,
     }
     volumes.push_back(std::move(*running));
   }
+  assign_sessions(volumes, static_cast<unsigned>(config.shards.size()));
   return volumes;
 }
 

@@ -57,6 +57,50 @@ BENCHMARK(copy_with_header)->Arg(64)->Arg(256)->Arg(1024);
 BENCHMARK(block_append_and_seal)->Arg(64)->Arg(256)->Arg(1024);
 BENCHMARK(copy_with_header_and_crc32c)->Arg(64)->Arg(256)->Arg(1024);
 
+// Runs of a producer: 17 messages of 64 bytes, laid out by it. Beside them, what must be done at
+// the least: the same bytes copied, and checksummed.
+constexpr std::uint32_t kRunMessages = 17;
+constexpr std::size_t kRunBytes = 1440;
+
+void runs(benchmark::State& state, Seal seal) {
+  Blocks blocks;
+  Source source(kRunBytes);
+  std::size_t count_runs = 0;
+  for (auto _ : state) {
+    Block* block = blocks.fill_runs(source, kRunMessages);
+    count_runs = block->notes;
+    if (seal == Seal::kYes) benchmark::DoNotOptimize(finish_block(block->bytes, block->header));
+    blocks.give_back(block);
+  }
+  count(state, {.items = count_runs, .bytes = count_runs * kRunBytes});
+}
+
+void copy_runs(benchmark::State& state, Seal seal) {
+  const PageBuffer memory = allocate_pages(kBlocks * kBlockBytes);
+  Source source(kRunBytes);
+  std::size_t next = 0;
+  constexpr std::size_t kRuns = kBlockBytes / kRunBytes;
+  for (auto _ : state) {
+    std::byte* const block = memory.get() + next * kBlockBytes;
+    next = (next + 1) % kBlocks;
+    for (std::size_t i = 0; i < kRuns; ++i) {
+      std::memcpy(block + i * kRunBytes, source.next().data(), kRunBytes);
+    }
+    if (seal == Seal::kYes) benchmark::DoNotOptimize(crc32c({block, kRuns * kRunBytes}));
+    benchmark::ClobberMemory();
+  }
+  count(state, {.items = kRuns, .bytes = kRuns * kRunBytes});
+}
+
+void run_append(benchmark::State& state) { runs(state, Seal::kNo); }
+void run_append_and_seal(benchmark::State& state) { runs(state, Seal::kYes); }
+void run_copy(benchmark::State& state) { copy_runs(state, Seal::kNo); }
+void run_copy_and_crc32c(benchmark::State& state) { copy_runs(state, Seal::kYes); }
+BENCHMARK(run_append);
+BENCHMARK(run_copy);
+BENCHMARK(run_append_and_seal);
+BENCHMARK(run_copy_and_crc32c);
+
 // A run for each message: what streams that take turns cost.
 void run_for_each_message(benchmark::State& state) { build(state, 2, Seal::kNo); }
 BENCHMARK(run_for_each_message)->Arg(256);

@@ -54,13 +54,25 @@ class Blocks {
     }
     return builder_.finish();
   }
+  // A block full of runs, each of `messages` messages that are laid out already.
+  [[nodiscard]] Block* fill_runs(Source& source, std::uint32_t messages) {
+    builder_.start(pool_.take());
+    ProducerRun run{.producer = producer_, .message_count = messages, .received = UnixNanos(1)};
+    run.payload_bytes = 0;
+    do {
+      run.sequence = producers_.at(producer_).next;
+      run.messages = source.next();
+    } while (builder_.append_run(CaptureSetId(0), 0, run));
+    return builder_.finish();
+  }
   void give_back(Block* block) { pool_.give_back(block); }
 
  private:
   PageBuffer memory_ = allocate_pages(kBlocks * kBlockBytes);
   BlockPool pool_{std::span(memory_.get(), kBlocks* kBlockBytes), kBlockBytes};
   CaptureTable captures_;
-  ProducerTable producers_{0};
+  ProducerTable producers_{1};
+  ProducerIndex producer_ = producers_.add(SessionNumber(1), 0).value();
   BlockBuilder builder_{captures_, producers_};
 };
 

@@ -39,8 +39,8 @@ struct LogOptions {
   unsigned queue_depth = 8;            // writes in flight
   std::int64_t linger_ns = 2'000'000;  // a block with messages is sealed after this at the latest
   Durability durability = Durability::kSync;
-  // Sessions that the log knows at once, at most producers_max(). 0: none but those that it starts
-  // with, so that they are not forgotten where nobody uses them.
+  // Sessions that the log knows at once, at most producers_max(). 0: as many as it starts with, so
+  // that it forgets none where there is no front door for them.
   std::size_t producers = 0;
 };
 

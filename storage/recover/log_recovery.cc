@@ -137,7 +137,7 @@ Result<> LogRecovery::start_behind_index() {
     if (!read->index) continue;
     log_.start.next_sequence = std::min(behind(segment.footer), ends_[i - 1]);
     log_.start.last_crc = segment.footer.last_crc;
-    next_offsets_.know(read->index->partitions);
+    next_offsets_.know(*read->index);
     first_read_ = i;
     return {};
   }

@@ -15,10 +15,11 @@ constexpr std::uint64_t kBlocksMax = std::uint64_t{1} << 40U;
 
 }  // namespace
 
-void NextOffsets::know(std::span<const PartitionEntry> partitions) {
-  for (const PartitionEntry& partition : partitions) {
+void NextOffsets::know(const SegmentIndex& index) {
+  for (const PartitionEntry& partition : index.partitions) {
     offsets_[partition.stream] = partition.next_offset;
   }
+  for (const ProducerEntry& producer : index.producers) producers_[producer.session] = producer;
 }
 
 void NextOffsets::lose_pages(std::size_t blocks, std::uint64_t pages) {
@@ -30,7 +31,7 @@ void NextOffsets::lose_blocks(std::size_t blocks, std::uint64_t count) {
 }
 
 void NextOffsets::take(const SegmentIndex& contents) {
-  know(contents.partitions);
+  know(contents);
   std::map<std::uint64_t, std::size_t> blocks;  // up to the last one that has the stream
   for (const PartitionEntry& partition : contents.partitions) {
     blocks[partition.stream] = partition.last_block + 1;
@@ -53,6 +54,11 @@ void NextOffsets::fill(LogStart& start) const {
     start.partitions.push_back({StreamId(stream), Offset(next)});
   }
   start.new_partitions = Offset(new_partitions_);
+  for (const auto& [session, entry] : producers_) {
+    start.producers.push_back(
+        {SessionNumber(session), entry.next_sequence, UnixNanos(entry.last_used_ns)});
+  }
+  std::ranges::stable_sort(start.producers, {}, &LogStart::Producer::last_used);
 }
 
 }  // namespace penstock

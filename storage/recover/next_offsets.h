@@ -1,5 +1,6 @@
 // Where the partitions of a log go on, so that no offset is given twice: what blocks say, and what
-// lost ones may have held.
+// lost ones may have held. And where its producers' sessions go on: behind their last run, or what
+// an index says behind that. What lost blocks may have held of those is not taken for stored.
 #pragma once
 
 #include <map>
@@ -11,7 +12,8 @@ namespace penstock {
 
 class NextOffsets {
  public:
-  void know(std::span<const PartitionEntry> partitions);
+  // All there is in front of what is read.
+  void know(const SegmentIndex& index);
   // Durable blocks are missing behind the first `blocks` of the segment being read: what lay on so
   // many pages, or so many blocks.
   void lose_pages(std::size_t blocks, std::uint64_t pages);
@@ -29,8 +31,9 @@ class NextOffsets {
     std::size_t blocks_before;
     std::uint64_t messages_max;
   };
-  std::map<std::uint64_t, std::uint64_t> offsets_;  // by stream
-  std::vector<Hole> holes_;                         // in the segment being read
+  std::map<std::uint64_t, std::uint64_t> offsets_;    // by stream
+  std::map<std::uint64_t, ProducerEntry> producers_;  // by session
+  std::vector<Hole> holes_;                           // in the segment being read
   std::uint64_t new_partitions_ = 0;
 };
 

@@ -35,6 +35,17 @@ void RebuiltIndex::add_run(RunReader run, std::uint32_t block) {
     partition.payload_bytes += payload;
     partition.last_block = block;
   }
+  add_producer(run);
+}
+
+void RebuiltIndex::add_producer(const RunReader& run) {
+  if (!run.producer()) return;
+  const auto [session, sequence] = *run.producer();
+  const auto [at, fresh] = place_of_session_.try_emplace(session, index_.producers.size());
+  if (fresh) index_.producers.push_back({.session = session});
+  ProducerEntry& producer = index_.producers[at->second];
+  producer.next_sequence = sequence + run.header().message_count;
+  producer.last_used_ns = run.header().base_time_ns;
 }
 
 void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,

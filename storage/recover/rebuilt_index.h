@@ -12,15 +12,17 @@ class RebuiltIndex {
  public:
   void add(const SegmentScan::Found& found);
 
-  // Its partitions are only those that the segment holds.
+  // Its partitions and producers are only those that the segment holds.
   [[nodiscard]] const SegmentIndex& index() const { return index_; }
   [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
 
  private:
   void add_run(RunReader run, std::uint32_t block);
+  void add_producer(const RunReader& run);
 
   SegmentIndex index_;
   std::map<std::uint64_t, std::size_t> place_of_stream_;
+  std::map<std::uint64_t, std::size_t> place_of_session_;
   std::uint64_t payload_bytes_ = 0;  // of each message once
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "storage/recover/index_check.h"
 #include "storage/recover/page_reads.h"
 #include "storage/recover/unused_space.h"
 
@@ -49,8 +50,6 @@ class SegmentChecker {
                                                       bool& proven) const;
   void take(const SegmentScan::Found& found);
   void find_in_index(std::size_t number);
-  void compare_partitions();
-  void compare_footer();
   // `leftover`: the slot is known to have been used before.
   Result<> account_tail(std::uint32_t from, bool leftover);
   void account_unreadable();
@@ -167,8 +166,8 @@ Result<> SegmentChecker::check_used() {
   result_.totals.bytes_checked += std::uint64_t{end - 1} * kPageBytes;
   if (!result_.whole) offsets_.doubt();
   if (closed) {
-    if (result_.whole && index_) compare_partitions();
-    if (result_.whole) compare_footer();
+    if (result_.whole && index_) compare_index(*index_, footer_, contents_, result_.findings);
+    if (result_.whole) compare_footer(footer_, contents_, result_.findings);
     result_.totals.bytes_checked += superblock_.segment_bytes - std::uint64_t{end} * kPageBytes;
     return {};
   }
@@ -324,33 +323,6 @@ void SegmentChecker::take(const SegmentScan::Found& found) {
   find(Finding::Kind::kWrongOffsets, found.position, found.position + header.length / kPageBytes,
        fmt::format("log {}: block {}: offsets do not go on where the block before it ended",
                    header_.log, header.sequence));
-}
-
-void SegmentChecker::compare_partitions() {
-  std::uint64_t at = std::uint64_t{footer_.index_position} * kPageBytes +
-                     index_->blocks.size() * sizeof(IndexEntry);
-  for (const PartitionEntry& entry : index_->partitions) {
-    if (!contents_.agree_with(entry)) {
-      result_.findings.push_back(
-          {Finding::Kind::kWrongIndex, slot_, at, sizeof(PartitionEntry),
-           fmt::format("log {}: the index does not say what the blocks hold of stream {:016x}",
-                       header_.log, entry.stream)});
-    }
-    at += sizeof(PartitionEntry);
-  }
-  if (contents_.all_in(index_->partitions)) return;
-  find(Finding::Kind::kWrongIndex, footer_.index_position, footer_page_,
-       fmt::format("log {}: the index leaves out partitions that the blocks hold", header_.log));
-}
-
-void SegmentChecker::compare_footer() {
-  if (contents_.agree_with(footer_)) return;
-  find(
-      Finding::Kind::kWrongIndex, footer_page_, footer_page_ + 1,
-      fmt::format("log {}: the footer says {} blocks, {} messages, {} payload bytes; there are {}, "
-                  "{}, {}",
-                  header_.log, footer_.block_count, footer_.message_count, footer_.payload_bytes,
-                  contents_.blocks(), contents_.messages(), contents_.payload_bytes()));
 }
 
 // The bytes from here to the footer belong to nothing. Blank unless the slot was used before or a

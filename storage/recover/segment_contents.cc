@@ -1,6 +1,7 @@
 #include "storage/recover/segment_contents.h"
 
 #include <algorithm>
+#include <set>
 
 namespace penstock {
 
@@ -39,6 +40,9 @@ bool SegmentContents::add_run(RunReader run, std::uint32_t block) {
   std::uint64_t payload = 0;
   while (const auto message = run.next()) payload += message->payload.size();
   payload_bytes_ += payload;
+  if (const auto& producer = run.producer()) {
+    producers_[producer->session] = producer->sequence + run.header().message_count;
+  }
   bool in_order = true;
   for (std::size_t i = 0; i < run.header().capture_count; ++i) {
     const Capture capture = run.capture(i);
@@ -72,6 +76,18 @@ bool SegmentContents::all_in(const std::vector<PartitionEntry>& entries) const {
   return std::ranges::all_of(partitions_, [&](const auto& held) {
     return std::ranges::find(entries, held.first, &PartitionEntry::stream) != entries.end();
   });
+}
+
+bool SegmentContents::agree_with(const ProducerEntry& entry) const {
+  const auto found = producers_.find(entry.session);
+  return found == producers_.end() || found->second <= entry.next_sequence;
+}
+
+std::uint64_t SegmentContents::not_in(const std::vector<ProducerEntry>& entries) const {
+  std::set<std::uint64_t> known;
+  for (const ProducerEntry& entry : entries) known.insert(entry.session);
+  return static_cast<std::uint64_t>(std::ranges::count_if(
+      producers_, [&](const auto& held) { return !known.contains(held.first); }));
 }
 
 bool SegmentContents::agree_with(const SegmentFooter& footer) const {

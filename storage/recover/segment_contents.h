@@ -42,6 +42,10 @@ class SegmentContents {
   [[nodiscard]] bool agree_with(const SegmentFooter& footer) const;
   // Whether every partition that the blocks hold is among them.
   [[nodiscard]] bool all_in(const std::vector<PartitionEntry>& entries) const;
+  // Whether the last run of the session, if there is one, ends in front of what it says.
+  [[nodiscard]] bool agree_with(const ProducerEntry& entry) const;
+  // Sessions whose runs the blocks hold, and that are not among them.
+  [[nodiscard]] std::uint64_t not_in(const std::vector<ProducerEntry>& entries) const;
 
  private:
   bool add_run(RunReader run, std::uint32_t block);
@@ -54,6 +58,7 @@ class SegmentContents {
   std::int64_t first_received_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t last_received_ = std::numeric_limits<std::int64_t>::min();
   std::map<std::uint64_t, PartitionEntry> partitions_;
+  std::map<std::uint64_t, std::uint64_t> producers_;  // by session: the end of its last run
 };
 
 [[nodiscard]] bool agree(const IndexEntry& entry, const BlockHeader& header);

@@ -12,9 +12,9 @@ CATALOGUE = ("<8sIIQII", HEAD + "revision length stream_count")
 HEADER = ("<8sII16s4I5Qq", HEAD + "volume log slot state previous_crc generation sequence "
           "base_sequence oldest_sequence segment_bytes created_ns")
 FOOTER = ("<8sII16sII4Q6IQQqqqQ", HEAD + "volume log slot generation sequence base_sequence "
-          "segment_bytes index_position index_crc block_count partition_count last_crc producer_count "
-          "message_count payload_bytes first_received_ns last_received_ns closed_ns "
-          "forgotten_count")
+          "segment_bytes index_position index_crc block_count partition_count last_crc "
+          "producer_count message_count payload_bytes first_received_ns last_received_ns "
+          "closed_ns forgotten_count")
 BLOCK = ("<IIHHIIIII16sQQQIIqq", "magic crc version header_bytes length used run_count "
          "message_count log volume generation sequence durable_sequence position previous_crc "
          "first_received_ns last_received_ns")
@@ -123,8 +123,8 @@ def blocks(segments):
 
 
 def messages(segments):
-    """The messages of one log: ({stream: offset}, received_ns, subject, payload, producer), the last
-    one None or (session, sequence)."""
+    """The messages of one log: ({stream: offset}, received_ns, subject, payload, producer), which
+    is None or (session, sequence)."""
     for block, data in blocks(segments):
         at = 96
         for _ in range(block.run_count):

@@ -85,12 +85,15 @@ class Format(unittest.TestCase):
         logs = list(volume.logs())
         found = {stream: [] for stream in volume.streams}
         for _, segments in logs:
-            for captures, received_ns, subject, payload, _ in format_reader.messages(segments):
+            for captures, received_ns, subject, payload, producer in (
+                    format_reader.messages(segments)):
                 for stream, offset in captures.items():
-                    found[stream].append(b"%d %d %s %d:%s,\n" % (
-                        offset, received_ns, subject.encode(), len(payload), payload))
+                    whose = "%016x %d" % producer if producer else " "
+                    found[stream].append(b"%d %d %s %s %d:%s,\n" % (
+                        offset, received_ns, subject.encode(), whose.encode(), len(payload),
+                        payload))
         for stream, name in volume.streams.items():
-            shown = run_bytes(node, "read", "--stream", name, "-f", "%o %N %u %S:%s,\\n")
+            shown = run_bytes(node, "read", "--stream", name, "-f", "%o %N %u %P %Q %S:%s,\\n")
             self.assertEqual(b"".join(found[stream]), shown, name)
         everything = next(s for s, name in volume.streams.items() if name == "everything")
         self.assertEqual(len(found[everything]), stored)

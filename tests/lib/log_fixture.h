@@ -58,6 +58,7 @@ struct LogFixtureOptions {
   Retention retention;
   std::uint64_t capacity_bytes = 0;
   std::size_t producers = 0;
+  std::size_t other_producers = 0;  // sessions that came from another log
   // Puts another ring in front of the real one.
   std::function<std::unique_ptr<IoRing>(std::unique_ptr<IoRing>)> in_front;
 };
@@ -82,6 +83,9 @@ class LogFixture {
     if (log.start.open) {
       log.start.open->file =
           volume_->device().open_slot(SlotIndex(log.start.open->header.slot)).value();
+    }
+    for (std::size_t i = 0; i < options.other_producers; ++i) {
+      log.start.producers.push_back({SessionNumber(1'000'000 + i), i, UnixNanos(1)});
     }
     ring_ = make_io_ring_linux({}).value();
     if (options.in_front) ring_ = options.in_front(std::move(ring_));

@@ -10,6 +10,7 @@
 #include "storage/log/block_builder.h"
 #include "storage/log/segment_writer.h"
 #include "tests/lib/memory_device.h"
+#include "tests/lib/producer_run.h"
 
 namespace penstock {
 
@@ -88,6 +89,23 @@ class LogForge {
     CHECK(builder_.append(captures_.add_set(ids).value(), 0, view));
   }
 
+  // Adds a run to the block being made, and the session where it is not known.
+  void run(SessionNumber session, std::uint64_t sequence, std::uint32_t count,
+           std::size_t bytes = 100) {
+    const LaidOutMessages messages =
+        lay_out("a.b", std::vector<std::string>(count, std::string(bytes, 'p')));
+    auto producer = producers_.find(session);
+    if (!producer) producer = producers_.add(session, sequence).value();
+    const StreamId all = stream_id("all");
+    if (!builder_.has_block()) builder_.start(pool_.take());
+    CHECK(builder_.append_run(captures_.add_set({&all, 1}).value(), 0,
+                              messages.run(*producer, sequence, UnixNanos(time))));
+    time += 10;
+    payload_bytes += messages.payload_bytes;
+  }
+  // Of who writes the log: to leave sequences out, or to know sessions of before.
+  [[nodiscard]] ProducerTable& producers() { return producers_; }
+
   // Whether another block of this length fits the segment.
   [[nodiscard]] bool has_room(std::uint32_t length) const { return segment_.has_room(length); }
 
@@ -102,6 +120,11 @@ class LogForge {
     last_offset = offset;
     last_bytes = block->header.length;
     place = {place.sequence + 1, block->header.crc};
+    for (const RunNote& note : block->run_notes.first(block->notes)) {
+      if (note.producer == kNoProducer) continue;
+      producers_.write(note.producer, note.producer_end);
+      producers_.make_durable(note.producer, note.producer_end);
+    }
     pool_.give_back(block);
   }
   // One block with one message of about this size.

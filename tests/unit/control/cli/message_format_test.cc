@@ -50,6 +50,13 @@ TEST(MessageFormat, WritesEveryField) {
   EXPECT_EQ(written("%N"), "1795461692640123456");
 }
 
+TEST(MessageFormat, WritesWhoseMessageItIsWhereAProducerNumberedIt) {
+  EXPECT_EQ(written("%P,%Q;"), ",;");
+  Record message = record();
+  message.message.producer = {SessionNumber(0xFEED), 42};
+  EXPECT_EQ(written("%P,%Q;", message), "000000000000feed,42;");
+}
+
 TEST(MessageFormat, WritesWhatStandsBetweenFieldsAndEveryEscape) {
   EXPECT_EQ(written("[%o|%o] 100%%"), "[4711|4711] 100%");
   EXPECT_EQ(written(R"(\n\r\t\\\x41\xfF%k)"), "\n\r\t\\A\xFFk-1");
@@ -85,6 +92,15 @@ TEST(WriteJson, HasEveryField) {
   EXPECT_EQ(json["key"], "k-1");
   EXPECT_EQ(json["payload"], kPayload);
   EXPECT_TRUE(json["flags"].empty());
+}
+
+TEST(WriteJson, SaysWhoseMessageItIsWhereAProducerNumberedIt) {
+  EXPECT_FALSE(json_of(record()).contains("producer"));
+  EXPECT_FALSE(json_of(record()).contains("sequence"));
+  Record message = record();
+  message.message.producer = {SessionNumber(0xFEED), 42};
+  EXPECT_EQ(json_of(message)["producer"], "000000000000feed");
+  EXPECT_EQ(json_of(message)["sequence"], 42);
 }
 
 TEST(WriteJson, NamesFlagsAndLeavesOutAnAbsentKey) {

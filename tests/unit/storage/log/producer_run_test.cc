@@ -200,7 +200,7 @@ TEST_P(ProducerLogTest, WithoutRoomARunIsRefusedAndTheProducerStaysWhereItWas) {
   EXPECT_EQ(fixture.try_append_run(kSession, next, messages_from(next, 3)), Appended::kDriveSlow);
 }
 
-TEST_P(ProducerLogTest, WithoutCapacityItKnowsTheSessionsItStartedWithAndNoOthers) {
+TEST_P(ProducerLogTest, ALogGoesOnKnowingItsSessionsWhereThereIsNoDoorForThem) {
   {
     LogFixture fixture(folder_.path(), options());
     fixture.append_run(kSession, 0, messages_from(0, 4));
@@ -208,10 +208,64 @@ TEST_P(ProducerLogTest, WithoutCapacityItKnowsTheSessionsItStartedWithAndNoOther
   }
   LogFixtureOptions none = options();
   none.producers = 0;
-  LogFixture fixture(folder_.path(), none);
-  fixture.append("a.b", "message");
-  fixture.drain();
-  EXPECT_EQ(fixture.log().producers().add(SessionNumber(1), 0).error().code, Errc::kNoSpace);
+  none.retention.max_bytes = 4 * kMiB;
+  for (int round = 0; round < 2; ++round) {
+    LogFixture fixture(folder_.path(), none);
+    for (std::uint64_t i = 0; i < 30'000; ++i) fixture.append("a.b", payload_of(i));
+    fixture.drain();
+    EXPECT_GT(fixture.keeper().status().retired_segments, 0U);
+  }
+  LogFixture fixture(folder_.path(), options());
+  ProducerTable& producers = fixture.log().producers();
+  const auto producer = producers.find(kSession);
+  ASSERT_TRUE(producer.has_value());
+  EXPECT_EQ(producers.at(*producer).next, 4U);
+}
+
+TEST_P(ProducerLogTest, OfMoreSessionsThanThereIsRoomForTheOnesUsedLastAreKnownAfterARestart) {
+  {
+    LogFixture fixture(folder_.path(), options());
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      fixture.append_run(SessionNumber(i), 0, messages_from(i, 1));
+      fixture.drain(false);
+    }
+    ProducerTable& producers = fixture.log().producers();
+    EXPECT_EQ(producers.size(), 8U);
+    EXPECT_EQ(producers.forgotten(), 12U);
+  }
+  LogFixture fixture(folder_.path(), options());
+  EXPECT_EQ(fixture.recovered().logs.at(LogNumber(0)).start.producers.size(), 20U);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(fixture.log().producers().find(SessionNumber(i)).has_value(), i >= 12) << i;
+  }
+}
+
+TEST_P(ProducerLogTest, ASegmentTooFullToNameSessionsThatCameFromElsewhereIsNotFilledOn) {
+  const LaidOutMessages messages = messages_from(0, 1);
+  {
+    LogFixture fixture(folder_.path(), options());
+    // A page each; then there is room for an index with few sessions.
+    for (std::uint64_t next = 0; fixture.log().watermarks().position < 246; ++next) {
+      fixture.append_run(kSession, next, messages);
+      fixture.drain(false);
+    }
+  }
+  LogFixtureOptions many = options();
+  many.producers = 2'000;
+  many.other_producers = 2'000;
+  {
+    LogFixture fixture(folder_.path(), many);
+    fixture.append_run(kSession, 1'000'000, messages);
+    fixture.drain();
+    EXPECT_EQ(fixture.log().producers().size(), 2'000U);
+    EXPECT_EQ(fixture.log().counters().segments_taken, 1U);
+  }
+  LogFixture fixture(folder_.path(), options());
+  EXPECT_TRUE(fixture.recovered().findings.empty());
+  const RecoveredLog& log = fixture.recovered().logs.at(LogNumber(0));
+  EXPECT_EQ(log.segments.size(), 2U);
+  ASSERT_EQ(log.start.producers.size(), 1U);
+  EXPECT_EQ(log.start.producers[0].next_sequence, 1'000'001U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Durabilities, ProducerLogTest,

@@ -1,0 +1,196 @@
+// How far each producer's session is, as recovery finds it.
+#include "tests/unit/storage/recover/damage_fixture.h"
+
+namespace penstock {
+namespace {
+
+constexpr SessionNumber kA{0xA};
+constexpr SessionNumber kB{0xB};
+
+class ProducerRecovery : public DamageTest {
+ protected:
+  void run(SessionNumber session, std::uint64_t sequence, std::uint32_t count = 5) {
+    forge_.run(session, sequence, count);
+    forge_.seal();
+  }
+  static std::optional<std::uint64_t> next(const RecoveredVolume& recovered,
+                                           SessionNumber session) {
+    const auto& known = recovered.logs.at(kLog).start.producers;
+    const auto found = std::ranges::find(known, session, &LogStart::Producer::session);
+    if (found == known.end()) return std::nullopt;
+    return found->next_sequence;
+  }
+};
+
+TEST_F(ProducerRecovery, ASessionGoesOnBehindItsLastRun) {
+  forge_.begin(0);
+  run(kA, 0);
+  run(kB, 1'000, 3);
+  forge_.block();
+  run(kA, 5, 7);
+  forge_.seal();
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 12U);
+  EXPECT_EQ(next(recovered, kB), 1'003U);
+  const auto& known = recovered.logs.at(kLog).start.producers;
+  ASSERT_EQ(known.size(), 2U);
+  EXPECT_EQ(known.back().session, kA) << "the one used last";
+  EXPECT_GT(known.back().last_used, known.front().last_used);
+}
+
+TEST_F(ProducerRecovery, ARunInATornTailDoesNotCount) {
+  forge_.begin(0);
+  run(kA, 0);
+  run(kA, 5);
+  run(kB, 0);
+  slot(0)[forge_.last_offset + 200] ^= std::byte{1};
+  RecoveredVolume recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 10U);
+  EXPECT_EQ(next(recovered, kB), std::nullopt);
+}
+
+TEST_F(ProducerRecovery, WhatLiesBehindATornBlockDoesNotCountEither) {
+  forge_.begin(0);
+  run(kA, 0);
+  run(kA, 5);
+  const std::size_t torn = forge_.last_offset;
+  forge_.run(kA, 10, 5);
+  forge_.seal(BlockSequence(1));
+  slot(0)[torn + 200] ^= std::byte{1};
+  EXPECT_EQ(next(recover(), kA), 5U);
+}
+
+// The only runs of A were in the first segment.
+TEST_F(ProducerRecovery, ASessionWhoseRunsWereRetiredIsStillKnown) {
+  forge_.begin(0);
+  run(kA, 0);
+  forge_.close();
+  for (std::uint32_t i = 1; i < 4; ++i) {
+    forge_.begin(i, i);
+    run(kB, i * 5);
+    forge_.close();
+    say_free(i - 1);
+  }
+  forge_.begin(4, 4);
+  run(kB, 20);
+  const RecoveredVolume recovered = recover();
+  EXPECT_TRUE(recovered.findings.empty());
+  EXPECT_EQ(recovered.logs.at(kLog).segments.size(), 2U);
+  EXPECT_EQ(next(recovered, kA), 5U);
+  EXPECT_EQ(next(recovered, kB), 25U);
+}
+
+TEST_F(ProducerRecovery, TheIndexAloneIsReadForWhatIsClosed) {
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    forge_.begin(i);
+    run(kA, i * 5);
+    forge_.close();
+  }
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 25U);
+  EXPECT_LT(recovered.bytes_read, 1 * kMiB);
+}
+
+TEST_F(ProducerRecovery, WhatAProducerLeftOutIsInTheIndexOfTheSegmentThatIsClosedNext) {
+  forge_.begin(0);
+  run(kA, 0);
+  forge_.producers().set_next(forge_.producers().find(kA).value(), 50);
+  EXPECT_EQ(next(recover(), kA), 5U) << "nothing of it is written yet";
+  forge_.close();
+  EXPECT_EQ(next(recover(), kA), 50U);
+  forge_.begin(1);
+  run(kA, 60);
+  EXPECT_EQ(next(recover(), kA), 65U);
+}
+
+TEST_F(ProducerRecovery, WithoutAWholeIndexTheBlocksTell) {
+  forge_.begin(0);
+  run(kA, 0);
+  forge_.close();
+  forge_.begin(1);
+  run(kB, 7);
+  forge_.close();
+  forge_.begin(2);
+  run(kB, 12);
+  slot(1)[decode_segment_footer(slot(1).last(kPageBytes))->index_position * kPageBytes + 5] ^=
+      std::byte{1};
+  RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptFooter});
+  EXPECT_EQ(next(recovered, kA), 5U) << "by the index in front of it";
+  EXPECT_EQ(next(recovered, kB), 17U);
+  slot(0)[decode_segment_footer(slot(0).last(kPageBytes))->index_position * kPageBytes + 5] ^=
+      std::byte{1};
+  recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 5U) << "by its blocks";
+  EXPECT_EQ(next(recovered, kB), 17U);
+}
+
+// A write failed in slot 0 after its block had landed; slot 1 has another run in its place.
+TEST_F(ProducerRecovery, RunsInVoidBlocksDoNotCount) {
+  forge_.begin(0);
+  run(kA, 0);
+  const ForgePlace good = forge_.place;
+  run(kA, 5);
+  run(kB, 0);
+  LogForge again(volume_, good, 2, "all", Offset(5));
+  again.begin(1);
+  again.run(kA, 5, 2);
+  again.seal();
+  const RecoveredVolume recovered = recover();
+  EXPECT_TRUE(recovered.findings.empty());
+  EXPECT_EQ(next(recovered, kA), 7U);
+  EXPECT_EQ(next(recovered, kB), std::nullopt);
+}
+
+TEST_F(ProducerRecovery, RunsInAVoidSegmentDoNotCount) {
+  forge_.begin(0);
+  run(kA, 0);
+  const ForgePlace good = forge_.place;
+  forge_.begin(1);
+  run(kA, 5);
+  LogForge again(volume_, good, 3, "all", Offset(5));
+  again.begin(2);
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(recovered.void_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_EQ(next(recovered, kA), 5U);
+}
+
+// Whether they were durable cannot be told: who still has them sends them again.
+TEST_F(ProducerRecovery, RunsInASlotWithoutAReadableHeaderDoNotCount) {
+  forge_.begin(0);
+  run(kA, 0);
+  forge_.close();
+  forge_.begin(1);
+  run(kA, 5);
+  slot(1)[100] ^= std::byte{1};
+  EXPECT_EQ(next(recover(), kA), 5U);
+}
+
+TEST_F(ProducerRecovery, ADamagedBlockInTheMiddleTakesNothingFromTheRunsBehindIt) {
+  forge_.begin(0);
+  run(kA, 0);
+  run(kB, 0);
+  const std::size_t damaged = forge_.last_offset;
+  run(kA, 5);
+  forge_.seal();
+  slot(0)[damaged + 200] ^= std::byte{1};
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptBlock});
+  EXPECT_EQ(next(recovered, kA), 10U);
+  EXPECT_EQ(next(recovered, kB), std::nullopt);
+}
+
+// It was given up and came back with lower numbers: the last run counts, as it did for the node.
+TEST_F(ProducerRecovery, ASessionThatBeganAgainGoesOnBehindItsLastRunAllTheSame) {
+  forge_.begin(0);
+  run(kA, 100);
+  forge_.close();
+  LogForge again(volume_, forge_.place, 2, "all", Offset(forge_.place.sequence.value + 4));
+  again.begin(1);
+  again.run(kA, 50, 5);
+  again.seal();
+  EXPECT_EQ(next(recover(), kA), 55U);
+}
+
+}  // namespace
+}  // namespace penstock

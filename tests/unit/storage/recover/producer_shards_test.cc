@@ -1,0 +1,79 @@
+#include "storage/recover/producer_shards.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock {
+namespace {
+
+using Known = std::vector<LogStart::Producer>;
+
+LogStart::Producer known(std::uint64_t session, std::uint64_t next, std::int64_t used = 0) {
+  return {SessionNumber(session), next, UnixNanos(used)};
+}
+
+TEST(AssignProducers, EachSessionGoesToTheShardOfItsNumber) {
+  const Known log0{known(4, 10, 1), known(6, 20, 2)};
+  const Known log1{known(5, 30, 1)};
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{0, log0},
+          LogProducers{1, log1}
+  },
+      2);
+  EXPECT_EQ(assigned, (std::vector<Known>{log0, log1}));
+}
+
+TEST(AssignProducers, OfWhatSeveralLogsKnowTheFurthestCounts) {
+  const Known log0{known(2, 10, 9)};
+  const Known orphan{known(2, 30, 4)};
+  const Known other{known(2, 20, 5)};
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{0,            log0  },
+          LogProducers{std::nullopt, orphan},
+          LogProducers{std::nullopt, other }
+  },
+      1);
+  EXPECT_EQ(assigned, (std::vector<Known>{{known(2, 30, 9)}}));
+}
+
+// One shard before, three now: until the others have closed a segment only log 0 remembers.
+TEST(AssignProducers, WithMoreShardsTheLogGoesOnKnowingWhatItKnewBehindWhatIsItsOwn) {
+  const Known log0{known(3, 1, 10), known(4, 2, 20), known(5, 3, 30), known(6, 4, 40)};
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{0, log0},
+          LogProducers{1, {}  },
+          LogProducers{2, {}  }
+  },
+      3);
+  EXPECT_EQ(assigned, (std::vector<Known>{
+                          {known(4, 2, 20), known(5, 3, 30), known(3, 1, 10), known(6, 4, 40)},
+                          {known(4, 2, 20)},
+                          {known(5, 3, 30)}
+  }));
+}
+
+TEST(AssignProducers, WithFewerShardsTheLogsThatNobodyWritesAnyMoreAreNotForgotten) {
+  const Known log0{known(3, 1, 10)};
+  const Known orphan1{known(4, 2, 5)};
+  const Known orphan2{known(5, 3, 20)};
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{0,            log0   },
+          LogProducers{std::nullopt, orphan1},
+          LogProducers{std::nullopt, orphan2}
+  },
+      1);
+  EXPECT_EQ(assigned, (std::vector<Known>{
+                          {known(4, 2, 5), known(3, 1, 10), known(5, 3, 20)}
+  }))
+      << "the one used last at the end";
+}
+
+TEST(AssignProducers, WithoutLogsThereIsNothing) {
+  EXPECT_EQ(assign_producers({}, 2), (std::vector<Known>{{}, {}}));
+}
+
+}  // namespace
+}  // namespace penstock
