@@ -5,12 +5,17 @@ import re
 
 from tree import CODE, LIBRARIES, ROOT, Finding, in_folder, includes
 
+# What the client library is built of, without the rest of the data plane.
+PDP_WIRE = ("base", "storage/format", "dataplane/door/pdp")
+
 # A folder and what it may include of the tree. The first match counts: narrow folders come first.
 ARROWS = [
     ("base", ("base",)),
     ("storage/format", ("base", "storage/format")),
     ("storage", ("base", "storage")),
-    ("dataplane/client", ("base", "storage/format", "dataplane/door/pdp", "dataplane/client")),
+    ("dataplane/client", (*PDP_WIRE, "dataplane/client")),
+    ("dataplane/door/pdp/node", ("base", "storage", "dataplane")),
+    ("dataplane/door/pdp", PDP_WIRE),
     ("dataplane", ("base", "storage", "dataplane")),
     ("control", LIBRARIES),
     ("tests/unit/base", ("base", "tests/lib", "tests/unit/base")),
@@ -20,6 +25,9 @@ ARROWS = [
     ("tests", (*LIBRARIES, "tests")),
 ]
 
+# What is no part of a folder that ARROWS names, but for those that may know all around it.
+NODE_ONLY = "dataplane/door/pdp/node"
+
 # Headers of other makers, and who alone may include them.
 OWNERS = [
     (re.compile(r"^liburing(\.h|/)"), ("storage/ring", "dataplane/gateway", "tests", "perf"),
@@ -27,10 +35,12 @@ OWNERS = [
     (re.compile(r"^rte_\w+\.h$"), ("dataplane", "tests", "perf"), "DPDK is the data plane's"),
     (re.compile(r"^(hs|hs_\w+|ch)\.h$"), ("dataplane/rule", "tests", "perf"),
      "go through dataplane/rule"),
+    (re.compile(r"^openssl/"), ("dataplane/door/pdp", "control", "tests", "perf"),
+     "go through dataplane/door/pdp"),
     (re.compile(r"^(toml\+\+|nlohmann|CLI|spdlog)/"), ("control", "tests", "perf"),
      "configuration, JSON and logs are the control plane's"),
 ]
-NO_DPDK = ("dataplane/client", "tests/unit/base", "tests/unit/storage")
+NO_DPDK = ("dataplane/client", "dataplane/door/pdp", "tests/unit/base", "tests/unit/storage")
 
 # Where a source file is picked up by the Makefile.
 BUILT = re.compile(
@@ -49,9 +59,7 @@ def arrows(path, text):
     may = next((may for folder, may in ARROWS if in_folder(path, folder)), None)
     for number, quote, header in includes(text):
         if quote == '"':
-            # dataplane/door/pdp stands for the folder as well as for pdp.h and pdp_session.h.
-            if may and not any(in_folder(header, folder) or (folder.endswith("/pdp") and
-                               header.startswith(folder)) for folder in may):
+            if may and not may_know(may, header):
                 known = ", ".join(may)
                 yield Finding(path, number, f'may not include "{header}"; it may know {known}')
             if not os.path.exists(os.path.join(ROOT, header)):
@@ -60,11 +68,17 @@ def arrows(path, text):
             yield from foreign(path, number, header)
 
 
+def may_know(may, header):
+    if in_folder(header, NODE_ONLY) and "dataplane/door/pdp" in may:
+        return False
+    return in_folder(header, *may)
+
+
 def foreign(path, number, header):
     for pattern, owners, remedy in OWNERS:
         if pattern.match(header) and not in_folder(path, *owners):
             yield Finding(path, number, f"<{header}> only in {', '.join(owners)}; {remedy}")
-    if header.startswith("rte_") and in_folder(path, *NO_DPDK):
+    if header.startswith("rte_") and in_folder(path, *NO_DPDK) and not in_folder(path, NODE_ONLY):
         yield Finding(path, number, f"<{header}> not here; this must link without DPDK")
 
 

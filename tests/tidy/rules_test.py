@@ -66,6 +66,18 @@ TABLE = [
     (rules_house.arrows, "control/a.cc", "#include <rte_eal.h>\n", BAD),
     (rules_house.arrows, "dataplane/port/a.cc", "#include <rte_eal.h>\n", GOOD),
     (rules_house.arrows, "dataplane/client/a.cc", "#include <rte_eal.h>\n", BAD),
+    (rules_house.arrows, "dataplane/client/a.cc", '#include "dataplane/door/pdp/wire.h"\n', GOOD),
+    (rules_house.arrows, "dataplane/client/a.cc", '#include "storage/format/run.h"\n', GOOD),
+    (rules_house.arrows, "dataplane/client/a.cc", '#include "storage/log/log_writer.h"\n', BAD),
+    (rules_house.arrows, "dataplane/client/a.cc", '#include "dataplane/door/door.h"\n', BAD),
+    (rules_house.arrows, "dataplane/door/pdp/a.cc", '#include "dataplane/door/pdp/wire.h"\n', GOOD),
+    (rules_house.arrows, "dataplane/door/pdp/a.cc", '#include "dataplane/door/door.h"\n', BAD),
+    (rules_house.arrows, "dataplane/door/pdp/a.cc", "#include <rte_eal.h>\n", BAD),
+    (rules_house.arrows, "dataplane/door/pdp/node/a.cc", '#include "dataplane/door/door.h"\n',
+     GOOD),
+    (rules_house.arrows, "dataplane/door/pdp/node/a.cc", "#include <rte_eal.h>\n", GOOD),
+    (rules_house.arrows, "dataplane/frame/a.cc", "#include <openssl/evp.h>\n", BAD),
+    (rules_house.arrows, "dataplane/door/pdp/a.cc", "#include <openssl/evp.h>\n", GOOD),
     (rules_house.arrows, "dataplane/door/a.cc", "#include <hs.h>\n", BAD),
     (rules_house.arrows, "storage/a.cc", "#include <nlohmann/json.hpp>\n", BAD),
     (rules_house.places, "storage/log/main.cc", "", BAD),
@@ -92,6 +104,12 @@ class RulesTest(unittest.TestCase):
             with self.subTest(rule=rule.__name__, path=path, text=text[:60]):
                 findings = [str(finding) for finding in rule(path, text)]
                 self.assertEqual(findings == [], good, findings)
+
+    def test_what_runs_in_the_node_is_no_part_of_the_wire_or_the_client(self):
+        part = "dataplane/door/pdp/node/a.h"
+        knows = {folder for folder, may in rules_house.ARROWS if rules_house.may_know(may, part)}
+        self.assertFalse(knows & {"dataplane/client", "dataplane/door/pdp", "storage", "base"})
+        self.assertLessEqual({"dataplane/door/pdp/node", "dataplane", "control"}, knows)
 
     def test_an_unused_header_is_found(self):
         texts = {"base/a.h": "", "base/b.h": "", "base/a.cc": '#include "base/a.h"\n'}
