@@ -1,0 +1,75 @@
+// Puts messages straight into the frames that will be sent: one open frame for each subject, of a
+// bounded number of subjects at a time.
+//
+// Messages of one subject keep their order; sequences are given when a frame is sealed, so those of
+// different subjects may change places. A frame is sealed when the next message does not fit, when
+// it has as many messages as it may, when it lingered, and when its place is needed for another
+// subject.
+#pragma once
+
+#include "dataplane/client/frame_ring.h"
+
+namespace penstock::client {
+
+struct OutgoingMessage {
+  std::string_view subject;
+  std::span<const std::byte> key;
+  std::span<const std::byte> headers;  // encoded: storage/format/message.h
+  std::span<const std::byte> payload;
+};
+
+struct BatcherOptions {
+  std::size_t subjects_max = 16;  // with an open frame
+  std::uint32_t messages_per_frame_max = 512;
+};
+
+enum class Appended : std::uint8_t {
+  kDone,
+  kFull,      // no room for another frame: acknowledgements make it
+  kTooLarge,  // it fits into no frame that the path takes now
+  kBadField,  // the subject is empty or too long, or the key or the headers are
+  kClosed,    // the session takes no more
+};
+
+// One thread. Memory is taken by the constructor only.
+class Batcher {
+ public:
+  Batcher(FrameRing& ring, const BatcherOptions& options);
+
+  // The longest frame, trailer not included, is `frame_bytes_max`.
+  [[nodiscard]] Appended append(const OutgoingMessage& message, std::uint64_t opaque,
+                                std::size_t frame_bytes_max, MonotonicNanos now);
+
+  // Seals the frames opened until then, as long as the ring has places.
+  void seal_opened_until(MonotonicNanos time);
+  void seal_all() { seal_opened_until(MonotonicNanos(std::numeric_limits<std::int64_t>::max())); }
+  // When the oldest frame was opened; the largest time when none is.
+  [[nodiscard]] MonotonicNanos oldest_opened() const { return oldest_opened_; }
+  [[nodiscard]] bool empty() const { return open_.empty(); }
+  [[nodiscard]] std::uint64_t messages() const { return messages_; }  // in open frames
+
+ private:
+  struct Batch {
+    std::uint64_t subject_hash;
+    BufferId buffer;
+    std::uint32_t messages;
+    std::uint32_t bytes;  // head included
+    std::uint32_t subject_bytes;
+    MonotonicNanos opened;
+  };
+  [[nodiscard]] bool is_of(const Batch& batch, std::string_view subject) const;
+  [[nodiscard]] Batch* find(std::string_view subject);
+  [[nodiscard]] Batch* open(std::string_view subject, MonotonicNanos now);
+  void put(Batch& batch, const OutgoingMessage& message, std::uint64_t opaque, bool with_subject);
+  void seal(std::size_t index);
+  void find_oldest();
+
+  FrameRing& ring_;
+  BatcherOptions options_;
+  std::vector<Batch> open_;
+  std::size_t last_used_ = 0;
+  std::uint64_t messages_ = 0;
+  MonotonicNanos oldest_opened_;
+};
+
+}  // namespace penstock::client
