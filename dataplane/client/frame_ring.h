@@ -56,8 +56,6 @@ struct FrameEntry {
   [[nodiscard]] std::size_t frame_bytes() const {
     return pdp::kDataHeadBytes + bytes + subject_bytes;
   }
-  // Whether the frame lies in its buffer as it is sent.
-  [[nodiscard]] bool is_whole() const { return !skip && at == pdp::kDataHeadBytes; }
 };
 
 struct FrameRingOptions {
@@ -126,6 +124,12 @@ class FrameRing {
   // Splits it before the message of that sequence, one of its own. False: no place.
   [[nodiscard]] bool split_before(std::size_t place, std::uint64_t sequence);
 
+  // Whether the frame can be sent as it lies in its buffer, with a trailer behind it or without.
+  [[nodiscard]] bool lies_whole(FrameId id, bool has_trailer) const {
+    const FrameEntry& entry = entries_[id];
+    return !entry.skip && entry.at == pdp::kDataHeadBytes &&
+           (!has_trailer || users_[entry.buffer] == 1);
+  }
   // Writes the frame's messages as they go on the wire, the subject of the first one among them.
   // `messages` has as many bytes as frame_bytes() says, less the head.
   void compose(FrameId id, std::span<std::byte> messages);

@@ -129,6 +129,7 @@ class SessionCore {
   void poll_control(Output& output);
   void poll_ask(Output& output);
   void poll_ping(Output& output);
+  void watch_answers(MonotonicNanos now);
   void poll_close(Output& output);
   void say_ping(Output& output, std::size_t bytes);
   void poll_frames(Output& output);

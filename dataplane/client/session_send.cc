@@ -17,7 +17,10 @@ std::size_t SessionCore::poll(std::span<Datagram> out, MonotonicNanos now) {
   run_timers(now);
   Output output{.out = out, .now = now};
   poll_control(output);
-  if (is_connected()) poll_frames(output);
+  if (is_connected()) {
+    poll_frames(output);
+    watch_answers(now);
+  }
   return output.count;
 }
 
@@ -104,30 +107,40 @@ void SessionCore::poll_ask(Output& output) {
 }
 
 void SessionCore::poll_ping(Output& output) {
-  const std::size_t short_bytes = pdp::kPingBytesMin + trailer_bytes_;
   const std::size_t probe_bytes = path_.poll(output.now, rtt_);
-  if (probe_bytes != 0) say_ping(output, std::max(probe_bytes, short_bytes));
+  if (probe_bytes != 0) say_ping(output, probe_bytes);
+  const bool repeat = ping_.is_due(output.now);
+  if (repeat) ping_.said(output.now);
+  if (repeat || output.now >= idle_until_) say_ping(output, pdp::kPingBytesMin);
+}
+
+// Nothing under way will be answered: it is for a PING to find out how things are.
+void SessionCore::watch_answers(MonotonicNanos now) {
   const bool waits = loss_.in_flight() == 0 && (blocked_ || unanswered_ != kNever);
   if (!waits) {
     ping_.stop();
   } else if (!ping_.is_on()) {
-    ping_.start(output.now, rtt_.timeout_ns(), kPingAgainMaxNs);
-    ping_.said(output.now);
+    ping_.start(now, rtt_.timeout_ns(), kPingAgainMaxNs);
+    ping_.said(now);
   }
-  const bool repeat = ping_.is_due(output.now);
-  if (repeat) ping_.said(output.now);
-  if (repeat || output.now >= idle_until_) say_ping(output, short_bytes);
 }
 
 void SessionCore::say_ping(Output& output, std::size_t bytes) {
-  const auto frame = std::span(probe_).first(bytes);
-  // A trailer of a shorter one may stand where zeros have to be.
-  std::ranges::fill(frame.subspan(sizeof(pdp::FrameHeader)), std::byte{0});
-  pdp::encode_frame(frame, pdp::FrameType::kPing, connection_,
-                    pdp::PingBody{.sent_us = stamp_of(output.now), .reserved = 0}, has_key_);
-  if (has_key_) sealer_.seal(frame, keys_.producer, ++packets_sent_);
-  put(output, frame);
-  idle_until_ = output.now + keep_alive_ns_;
+  const pdp::PingBody ping{.sent_us = stamp_of(output.now), .reserved = 0};
+  const std::size_t short_bytes = pdp::kPingBytesMin + trailer_bytes_;
+  if (bytes <= short_bytes) {
+    constexpr std::array<std::byte, pdp::kPingBytesMin - sizeof(pdp::FrameHeader) - sizeof ping>
+        zeros{};
+    say(output, pdp::FrameType::kPing, ping, zeros);
+  } else {
+    const auto frame = std::span(probe_).first(bytes);
+    // The trailer of a shorter one may stand where zeros have to be.
+    std::ranges::fill(frame, std::byte{0});
+    pdp::encode_frame(frame, pdp::FrameType::kPing, connection_, ping, has_key_);
+    if (has_key_) sealer_.seal(frame, keys_.producer, ++packets_sent_);
+    put(output, frame);
+    idle_until_ = output.now + keep_alive_ns_;
+  }
   if (unanswered_ == kNever) unanswered_ = output.now;
 }
 
@@ -197,7 +210,7 @@ bool SessionCore::send_frame(FrameId id, Output& output) {
   const FrameEntry& entry = ring_[id];
   const std::size_t bytes = entry.frame_bytes() + trailer_bytes_;
   std::span<std::byte> frame;
-  if (entry.is_whole()) {
+  if (ring_.lies_whole(id, has_key_)) {
     frame = ring_.buffer(entry.buffer).first(bytes);
   } else {
     if (composed_count_ == kComposedPerPoll) return false;
