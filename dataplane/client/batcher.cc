@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "dataplane/client/rtt_estimator.h"
-
 namespace penstock::client {
 namespace {
 

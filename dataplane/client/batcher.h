@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/client/frame_ring.h"
+#include "dataplane/client/rtt_estimator.h"
 
 namespace penstock::client {
 
@@ -42,8 +43,8 @@ class Batcher {
 
   // Seals the frames opened until then, as long as the ring has places.
   void seal_opened_until(MonotonicNanos time);
-  void seal_all() { seal_opened_until(MonotonicNanos(std::numeric_limits<std::int64_t>::max())); }
-  // When the oldest frame was opened; the largest time when none is.
+  void seal_all() { seal_opened_until(kNever); }
+  // When the oldest frame was opened; never when none is.
   [[nodiscard]] MonotonicNanos oldest_opened() const { return oldest_opened_; }
   [[nodiscard]] bool empty() const { return open_.empty(); }
   [[nodiscard]] std::uint64_t messages() const { return messages_; }  // in open frames

@@ -45,7 +45,7 @@ class LossDetector {
   [[nodiscard]] Losses find_overtaken();
   // All that is under way is lost: call it when deadline() has passed.
   [[nodiscard]] Losses time_out();
-  // When the oldest frame under way times out; the largest time when there is none.
+  // When the oldest frame under way times out; never when there is none.
   [[nodiscard]] MonotonicNanos deadline(const RttEstimator& rtt) const;
   [[nodiscard]] unsigned timeouts_in_row() const { return timeouts_in_row_; }
 

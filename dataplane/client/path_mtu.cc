@@ -7,9 +7,10 @@ namespace penstock::client {
 PathMtu::PathMtu(const PathMtuOptions& options)
     : options_(options),
       least_bytes_(std::min(kUsualMtus.front() - options.headers_bytes, options.frame_bytes_max)),
-      frame_bytes_(options.frame_bytes_first == 0
+      first_bytes_(options.frame_bytes_first == 0
                        ? least_bytes_
                        : std::min(options.frame_bytes_first, options.frame_bytes_max)),
+      frame_bytes_(first_bytes_),
       ceiling_bytes_(options.frame_bytes_max) {
   CHECK_GE(options.frame_bytes_max, pdp::kSmallFrameBytesMax);
   CHECK_LE(options.frame_bytes_max, pdp::kFrameBytesMax);
@@ -17,7 +18,7 @@ PathMtu::PathMtu(const PathMtuOptions& options)
 
 void PathMtu::start(std::size_t peer_frame_bytes_max, bool same_path, MonotonicNanos now) {
   peer_bytes_ = std::max(peer_frame_bytes_max, pdp::kSmallFrameBytesMax);
-  if (!same_path) frame_bytes_ = least_bytes_;
+  if (!same_path) frame_bytes_ = first_bytes_;
   frame_bytes_ = std::min(frame_bytes_, peer_bytes_);
   ceiling_bytes_ = std::min(options_.frame_bytes_max, peer_bytes_);
   long_lost_ = 0;

@@ -64,6 +64,7 @@ class PathMtu {
 
   PathMtuOptions options_;
   std::size_t least_bytes_;  // what every path takes
+  std::size_t first_bytes_;  // what is taken at the start
   std::size_t frame_bytes_;
   std::size_t ceiling_bytes_;     // of both ends, and below what failed
   std::size_t peer_bytes_ = 0;    // 0: no connection yet

@@ -10,7 +10,8 @@
 namespace penstock::client {
 
 inline constexpr std::int64_t kNanosPerMilli = 1'000'000;
-inline constexpr MonotonicNanos kNever{std::numeric_limits<std::int64_t>::max()};
+// Times may be added to it.
+inline constexpr MonotonicNanos kNever{std::numeric_limits<std::int64_t>::max() / 2};
 inline constexpr std::int64_t kTimeoutMinNs = 5 * kNanosPerMilli;
 inline constexpr std::int64_t kTimeoutMaxNs = 2 * kNanosPerSecond;
 inline constexpr std::int64_t kTimeoutFirstNs = 250 * kNanosPerMilli;  // nothing measured yet

@@ -332,6 +332,7 @@ void FakeNode::crash() {
   forget_connections();
   for (auto& [number, session] : sessions) {
     session.received = session.written = session.durable;
+    session.lost = std::min(session.lost, session.received);
     std::erase_if(session.stored, [&](const StoredMessage& message) {
       return message.sequence >= session.durable;
     });
