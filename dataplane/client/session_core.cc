@@ -69,6 +69,7 @@ void SessionCore::end() {
 void SessionCore::abandon() {
   if (state_ == SessionState::kClosed) return;
   purge(true);
+  drop_sent_without_level();
   end();
 }
 
@@ -79,10 +80,10 @@ void SessionCore::flush() {
 }
 
 Appended SessionCore::append(const OutgoingMessage& message, std::uint64_t opaque,
-                             MonotonicNanos now) {
+                             MonotonicNanos queued) {
   if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) return Appended::kClosed;
   const std::size_t frames = ring_.size();
-  const Appended appended = batcher_.append(message, opaque, message_frame_bytes_max(), now);
+  const Appended appended = batcher_.append(message, opaque, message_frame_bytes_max(), queued);
   take_sealed(frames);
   if (appended != Appended::kDone) return appended;
   ++held_messages_;
@@ -141,7 +142,7 @@ void SessionCore::give_up_unsent(std::size_t place, std::size_t frames, Outcome 
 void SessionCore::purge(bool sent_too) {
   do {
     flush();
-    std::size_t place = 0;
+    std::size_t place = sent_without_level_;
     while (place < ring_.size() && ring_[ring_.id_at(place)].transmissions != 0) {
       if (sent_too) give_up(place, Outcome::kPurged);
       ++place;

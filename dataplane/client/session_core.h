@@ -66,9 +66,10 @@ class SessionCore {
   // Frames that wait for more messages wait no longer.
   void flush();
 
-  // Takes a copy. kFull until acknowledgements make room.
+  // Takes a copy. kFull until acknowledgements make room. Linger and time-out count from `queued`,
+  // which may lie back.
   [[nodiscard]] Appended append(const OutgoingMessage& message, std::uint64_t opaque,
-                                MonotonicNanos now);
+                                MonotonicNanos queued);
   // Asks whether a subject can be stored, by kCaptured; a question under way is forgotten.
   void ask(std::string_view subject, MonotonicNanos now);
 

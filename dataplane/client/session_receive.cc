@@ -133,8 +133,9 @@ void SessionCore::go_on_at(std::uint64_t next) {
   numbered_ = true;
   first_sequence_ = next;
   expired_until_ = 0;
-  for (std::size_t place = 0; place < ring_.size(); ++place) loss_.forget(ring_.id_at(place));
-  std::size_t place = 0;
+  // What was sent without a level is done with, though its bytes may be on their way out still.
+  std::size_t place = sent_without_level_;
+  for (std::size_t i = place; i < ring_.size(); ++i) loss_.forget(ring_.id_at(i));
   for (; place < ring_.size() && ring_[ring_.id_at(place)].end() <= next; ++place) {
     CHECK(loss_.received(ring_.id_at(place)));
   }

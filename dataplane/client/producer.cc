@@ -1,0 +1,171 @@
+#include "dataplane/client/producer.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <thread>
+
+#include "dataplane/client/producer_loop.h"
+#include "dataplane/client/subject_syntax.h"
+#include "dataplane/door/pdp/key_ring.h"
+
+namespace penstock::client {
+namespace {
+
+constexpr std::size_t kDeliveriesPerPoll = 10'000;
+constexpr std::int64_t kWaitStepNs = 50 * kNanosPerMilli;
+constexpr std::size_t kShortBytesMax = 0xFFFF;
+
+Result<pdp::ProducerKey> read_key(const ProducerConfig& config) {
+  if (config.key_file.empty()) return pdp::ProducerKey{};
+  auto file = pdp::read_key_file(config.key_file);
+  if (!file) return std::unexpected(file.error());
+  const pdp::ProducerKey* key = file->keys.find(config.key_name);
+  if (key == nullptr) {
+    return fail(Errc::kNotFound,
+                "key.name = \"" + config.key_name + "\": not in " + config.key_file);
+  }
+  return *key;
+}
+
+}  // namespace
+
+struct Producer::Parts {
+  Parts(const ProducerConfig& producer_config, const pdp::ProducerKey& key,
+        DeliveryListener* delivery_listener, int wake)
+      : config(producer_config),
+        listener(delivery_listener),
+        messages(config.queue_messages_max, config.queue_bytes_max),
+        deliveries(config.queue_messages_max),
+        wake_descriptor(wake),
+        loop(config, key, messages, listener == nullptr ? nullptr : &deliveries, wake) {}
+  ~Parts() { ::close(wake_descriptor); }
+
+  ProducerConfig config;
+  DeliveryListener* listener;
+  SystemClock clock;
+  MessageQueue messages;
+  DeliveryQueue deliveries;
+  int wake_descriptor;
+  ProducerLoop loop;
+  std::thread thread;
+};
+
+Result<std::unique_ptr<Producer>> Producer::start(const ProducerConfig& config,
+                                                  DeliveryListener* listener) {
+  if (auto checked = config.check(); !checked) return std::unexpected(checked.error());
+  const auto key = read_key(config);
+  if (!key) return std::unexpected(key.error());
+  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake < 0) return fail_errno(errno, "producer: eventfd");
+  auto parts = std::make_unique<Parts>(config, *key, listener, wake);
+  parts->thread = std::thread([loop = &parts->loop] { loop->run(); });
+  return std::unique_ptr<Producer>(new Producer(std::move(parts)));
+}
+
+Producer::Producer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Producer::~Producer() { close(0); }
+
+Produced Producer::produce(const OutgoingMessage& message, std::uint64_t opaque,
+                           WhenFull when_full) {
+  Parts& parts = *parts_;
+  if (!is_valid_subject(message.subject)) return Produced::kBadSubject;
+  if (message.key.size() > kShortBytesMax || message.headers.size() > kShortBytesMax) {
+    return Produced::kBadField;
+  }
+  const std::size_t trailer = parts.config.key_name.empty() ? 0 : sizeof(pdp::Trailer);
+  const std::size_t bytes = message_bytes(message.subject.size(), message.key.size(),
+                                          message.headers.size(), message.payload.size());
+  if (pdp::kDataHeadBytes + bytes + trailer > parts.config.frame_bytes_max ||
+      !parts.messages.takes(message)) {
+    return Produced::kTooLarge;
+  }
+  while (!parts.messages.push(message, opaque, parts.clock.monotonic_now())) {
+    if (parts.messages.is_closed()) return Produced::kClosed;
+    if (when_full == WhenFull::kFail) return Produced::kQueueFull;
+    parts.loop.wake_if_asleep();
+    parts.messages.wait_for_room(kWaitStepNs);
+  }
+  parts.loop.wake_if_asleep();
+  return Produced::kQueued;
+}
+
+std::size_t Producer::poll(std::int64_t timeout_ms) {
+  Parts& parts = *parts_;
+  if (parts.listener == nullptr) return 0;
+  const auto take = [&] {
+    const std::size_t taken =
+        parts.deliveries.take(kDeliveriesPerPoll, [&](const Delivery& delivery) {
+          parts.messages.done(1);
+          parts.listener->on_delivery(delivery);
+        });
+    return taken;
+  };
+  std::size_t taken = take();
+  if (taken == 0 && timeout_ms > 0) {
+    parts.deliveries.wait(timeout_ms * kNanosPerMilli);
+    taken = take();
+  }
+  return taken;
+}
+
+bool Producer::flush(std::int64_t timeout_ms) {
+  Parts& parts = *parts_;
+  const MonotonicNanos end = parts.clock.monotonic_now() + timeout_ms * kNanosPerMilli;
+  parts.loop.requests.flush.store(true, std::memory_order_release);
+  parts.loop.wake();
+  while (parts.messages.messages() != 0) {
+    const std::int64_t left_ns = end - parts.clock.monotonic_now();
+    if (left_ns <= 0) break;
+    const std::int64_t wait_ns = std::min(left_ns, kWaitStepNs);
+    if (parts.listener == nullptr) {
+      parts.messages.wait_for_none(wait_ns);
+    } else {
+      poll(std::max<std::int64_t>(wait_ns / kNanosPerMilli, 1));
+    }
+  }
+  parts.loop.requests.flush.store(false, std::memory_order_release);
+  return parts.messages.messages() == 0;
+}
+
+void Producer::purge(bool sent_too) {
+  LoopRequests& requests = parts_->loop.requests;
+  (sent_too ? requests.purge_all : requests.purge_unsent).store(true, std::memory_order_release);
+  parts_->loop.wake();
+}
+
+bool Producer::close(std::int64_t timeout_ms) {
+  Parts& parts = *parts_;
+  if (!parts.thread.joinable()) return true;
+  const MonotonicNanos end = parts.clock.monotonic_now() + timeout_ms * kNanosPerMilli;
+  parts.messages.close();
+  const bool flushed = flush(timeout_ms);
+  parts.loop.requests.close.store(true, std::memory_order_release);
+  parts.loop.wake();
+  const std::int64_t left_ns = std::max<std::int64_t>(end - parts.clock.monotonic_now(), 0);
+  const bool ended = parts.loop.wait_until_ended(left_ns);
+  parts.loop.requests.abandon.store(true, std::memory_order_release);
+  parts.loop.wake();
+  parts.thread.join();
+  while (poll(0) != 0) {
+  }
+  return flushed && ended;
+}
+
+ProducerStatistics Producer::statistics() const { return parts_->loop.statistics(); }
+
+std::string_view name_of(Produced produced) {
+  switch (produced) {
+    case Produced::kQueued: return "queued";
+    case Produced::kQueueFull: return "queue_full";
+    case Produced::kTooLarge: return "too_large";
+    case Produced::kBadSubject: return "bad_subject";
+    case Produced::kBadField: return "bad_field";
+    case Produced::kClosed: return "closed";
+  }
+  return {};
+}
+
+}  // namespace penstock::client

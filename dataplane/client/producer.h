@@ -1,0 +1,88 @@
+// A producer: messages go in from any thread, what became of each comes out by poll().
+//
+// A thread of its own (producer_loop.h) holds the sessions, one for each shard of the node, and
+// moves between the endpoints. Messages of one subject keep their order within a session; with more
+// than one session they are spread frame by frame, so that one of `session.sockets` = 1 is for
+// those to whom the order of all matters.
+#pragma once
+
+#include <memory>
+
+#include "dataplane/client/producer_config.h"
+#include "dataplane/client/transport.h"
+
+namespace penstock::client {
+
+enum class Produced : std::uint8_t {
+  kQueued,      // it will be reported
+  kQueueFull,   // by messages or bytes
+  kTooLarge,    // for a frame of batch.size
+  kBadSubject,  // empty, too long, an empty token, a wildcard, or a character that it may not have
+  kBadField,    // key or headers of more than 65,535 bytes
+  kClosed,
+};
+
+enum class WhenFull : std::uint8_t { kFail, kBlock };
+
+struct Delivery {
+  std::uint64_t opaque = 0;
+  std::uint64_t session = 0;   // number of the session
+  std::uint64_t sequence = 0;  // of the message in it
+  Outcome outcome = Outcome::kAcknowledged;
+  pdp::RejectReason reason = pdp::RejectReason::kNone;
+  bool may_be_stored = false;  // though it failed
+};
+
+class DeliveryListener {
+ public:
+  virtual ~DeliveryListener() = default;
+  // Called by the thread that calls poll(), flush() or close(). It may produce, with kFail.
+  virtual void on_delivery(const Delivery& delivery) = 0;
+};
+
+struct ProducerStatistics {
+  SessionStatistics sessions;       // summed; times and windows of the first
+  TransportStatistics transports;   // summed
+  std::uint64_t messages_held = 0;  // produced and not reported
+  std::size_t session_count = 0;
+  std::size_t sessions_open = 0;
+  std::size_t shards_reached = 0;
+  std::uint64_t failovers = 0;
+};
+
+// Any thread, unless said otherwise.
+class Producer {
+ public:
+  // `listener` outlives the producer; without one nothing is reported.
+  [[nodiscard]] static Result<std::unique_ptr<Producer>> start(const ProducerConfig& config,
+                                                               DeliveryListener* listener);
+  // As close(0).
+  ~Producer();
+  Producer(const Producer&) = delete;
+  Producer& operator=(const Producer&) = delete;
+
+  // Takes a copy. `opaque` comes back with the report. Where blocking would be needed for long,
+  // the message time-out makes room.
+  [[nodiscard]] Produced produce(const OutgoingMessage& message, std::uint64_t opaque,
+                                 WhenFull when_full = WhenFull::kFail);
+  // Reports what is known, waiting for something at most that long. Returns how many.
+  std::size_t poll(std::int64_t timeout_ms);
+  // Sends what waits, and reports until nothing is held any more or the time is over. Returns
+  // whether nothing is.
+  bool flush(std::int64_t timeout_ms);
+  // Gives up what was not sent yet, or all.
+  void purge(bool sent_too);
+  // Takes no more messages, waits at most that long until all are reported, and ends. Returns
+  // whether all was acknowledged or failed by itself. One thread, the last.
+  bool close(std::int64_t timeout_ms);
+  [[nodiscard]] ProducerStatistics statistics() const;
+
+ private:
+  struct Parts;
+  explicit Producer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+[[nodiscard]] std::string_view name_of(Produced produced);  // "queue_full"
+
+}  // namespace penstock::client

@@ -1,0 +1,290 @@
+#include "dataplane/client/producer.h"
+
+#include <atomic>
+#include <fstream>
+#include <map>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "dataplane/client/message_queue.h"
+#include "dataplane/client/subject_syntax.h"
+#include "tests/unit/dataplane/client/udp_node.h"
+
+namespace penstock::client {
+namespace {
+
+using test::FakeNodeOptions;
+using test::UdpNode;
+
+constexpr std::int64_t kLongMs = 20'000;
+
+struct Reports final : DeliveryListener {
+  void on_delivery(const Delivery& delivery) override {
+    EXPECT_TRUE(outcomes.emplace(delivery.opaque, delivery).second) << delivery.opaque;
+  }
+  [[nodiscard]] std::size_t count(Outcome outcome) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        outcomes, [&](const auto& entry) { return entry.second.outcome == outcome; }));
+  }
+  std::map<std::uint64_t, Delivery> outcomes;
+};
+
+class ProducerTest : public testing::Test {
+ protected:
+  void set(std::string_view name, std::string_view value) {
+    const auto done = config_.set(name, value);
+    ASSERT_TRUE(done.has_value()) << done.error().what;
+  }
+  void start(const std::string& servers) {
+    set("bootstrap.servers", servers);
+    set("linger.ms", "1");
+    auto producer = Producer::start(config_, &reports_);
+    ASSERT_TRUE(producer.has_value()) << producer.error().what;
+    producer_ = std::move(*producer);
+  }
+  void produce(std::uint64_t first, std::uint64_t count, const std::string& subject = "t.a") {
+    for (std::uint64_t i = first; i < first + count; ++i) {
+      const std::array<std::uint64_t, 4> payload = {i, i, i, i};
+      ASSERT_EQ(
+          producer_->produce({.subject = subject, .payload = std::as_bytes(std::span(payload))}, i,
+                             WhenFull::kBlock),
+          Produced::kQueued);
+    }
+  }
+  static std::multiset<std::uint64_t> numbers(UdpNode& node) {
+    std::multiset<std::uint64_t> numbers;
+    for (const auto& [number, session] : node.node().sessions) {
+      for (const auto& message : session.stored) {
+        numbers.insert(load<std::uint64_t>(std::as_bytes(std::span(message.payload))));
+      }
+    }
+    return numbers;
+  }
+  template <class Done>
+  bool poll_until(Done done) {
+    for (int i = 0; i < 2000; ++i) {
+      if (done()) return true;
+      producer_->poll(10);
+    }
+    return false;
+  }
+  ProducerConfig config_;
+  Reports reports_;
+  std::unique_ptr<Producer> producer_;
+};
+
+TEST_F(ProducerTest, MessagesReachTheNodeAndAreReportedOnce) {
+  UdpNode node;
+  start(node.endpoint());
+  produce(0, 20'000);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_EQ(reports_.count(Outcome::kAcknowledged), 20'000U);
+  EXPECT_TRUE(producer_->close(kLongMs));
+  node.stop();
+  const auto stored = numbers(node);
+  EXPECT_EQ(stored.size(), 20'000U);
+  EXPECT_EQ(std::set(stored.begin(), stored.end()).size(), 20'000U);
+}
+
+TEST_F(ProducerTest, EachShardOfTheNodeGetsASessionOfItsOwn) {
+  FakeNodeOptions options;
+  options.shards = 4;
+  UdpNode node(options);
+  start(node.endpoint());
+  produce(0, 10);
+  ASSERT_TRUE(poll_until([&] { return producer_->statistics().sessions_open == 4; }));
+  EXPECT_GE(producer_->statistics().shards_reached, 3U);
+  produce(10, 20'000);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_TRUE(producer_->close(kLongMs));
+  node.stop();
+  EXPECT_EQ(numbers(node).size(), 20'010U);
+  std::size_t used = 0;
+  for (const auto& [number, session] : node.node().sessions) used += session.stored.empty() ? 0 : 1;
+  EXPECT_EQ(used, 4U);
+}
+
+TEST_F(ProducerTest, SealedSessionsWork) {
+  const std::string path = testing::TempDir() + "penstock-keys-" + std::to_string(getpid());
+  std::ofstream(path) << "site " << std::string(64, 'a') << "\n";
+  FakeNodeOptions options;
+  options.key_name = "site";
+  options.key.fill(std::byte{0xAA});
+  UdpNode node(options);
+  set("key.name", "site");
+  set("key.file", path);
+  start(node.endpoint());
+  produce(0, 500);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_TRUE(producer_->close(kLongMs));
+  node.stop();
+  EXPECT_EQ(numbers(node).size(), 500U);
+  std::remove(path.c_str());
+}
+
+TEST_F(ProducerTest, TheNextEndpointIsTriedWhenOneDoesNotAnswer) {
+  std::uint16_t nobody = 0;
+  {
+    const UdpNode gone;
+    nobody = gone.port();
+  }
+  UdpNode node;
+  start("127.0.0.1:" + std::to_string(nobody) + "," + node.endpoint());
+  produce(0, 100);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_GE(producer_->statistics().failovers, 1U);
+  producer_->close(kLongMs);
+  node.stop();
+  EXPECT_EQ(numbers(node).size(), 100U);
+}
+
+TEST_F(ProducerTest, ARedirectLeadsToTheOtherNode) {
+  UdpNode first;
+  UdpNode second;
+  start(first.endpoint());
+  produce(0, 100);
+  ASSERT_TRUE(producer_->flush(kLongMs));
+  first.go_away(second.endpoint());
+  produce(100, 1);
+  ASSERT_TRUE(producer_->flush(kLongMs));
+  ASSERT_TRUE(poll_until([&] { return producer_->statistics().failovers >= 1; }));
+  produce(101, 100);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_TRUE(producer_->close(kLongMs));
+  EXPECT_GE(second.stored(), 100U);
+  EXPECT_EQ(reports_.count(Outcome::kAcknowledged), 201U);
+}
+
+TEST_F(ProducerTest, AFullQueueIsToldAndMakesRoomWhenMessagesExpire) {
+  set("queue.buffering.max.messages", "100");
+  set("message.timeout.ms", "300");
+  start("127.0.0.1:1");
+  produce(0, 100);
+  EXPECT_EQ(producer_->produce({.subject = "a"}, 100), Produced::kQueueFull);
+  ASSERT_TRUE(poll_until([&] { return reports_.outcomes.size() == 100; }));
+  EXPECT_EQ(reports_.count(Outcome::kExpired), 100U);
+  EXPECT_EQ(producer_->produce({.subject = "a"}, 100), Produced::kQueued);
+}
+
+TEST_F(ProducerTest, WhatCannotBeSentIsRefusedAtOnce) {
+  start("127.0.0.1:1");
+  const std::vector<std::byte> long_payload(9000);
+  EXPECT_EQ(producer_->produce({.subject = "a", .payload = long_payload}, 0), Produced::kTooLarge);
+  EXPECT_EQ(producer_->produce({.subject = "a..b"}, 0), Produced::kBadSubject);
+  EXPECT_EQ(producer_->produce({.subject = "a.*"}, 0), Produced::kBadSubject);
+  const std::vector<std::byte> long_key(70'000);
+  EXPECT_EQ(producer_->produce({.subject = "a", .key = long_key}, 0), Produced::kBadField);
+  producer_->close(0);
+  EXPECT_EQ(producer_->produce({.subject = "a"}, 0), Produced::kClosed);
+}
+
+TEST_F(ProducerTest, ClosingInHasteReportsWhatIsHeldAsPurged) {
+  start("127.0.0.1:1");
+  produce(0, 50);
+  EXPECT_FALSE(producer_->close(0));
+  EXPECT_EQ(reports_.count(Outcome::kPurged), 50U);
+}
+
+TEST_F(ProducerTest, PurgingReportsWhatWaits) {
+  start("127.0.0.1:1");
+  produce(0, 50);
+  producer_->purge(true);
+  EXPECT_TRUE(poll_until([&] { return reports_.count(Outcome::kPurged) == 50; }));
+}
+
+TEST_F(ProducerTest, SeveralThreadsProduceAtATime) {
+  UdpNode node;
+  start(node.endpoint());
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (std::uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] { produce(t * 5000, 5000, "t." + std::to_string(t)); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  EXPECT_TRUE(producer_->close(kLongMs));
+  node.stop();
+  EXPECT_EQ(numbers(node).size(), 20'000U);
+}
+
+// ---- Settings ------------------------------------------------------------------------------
+
+TEST(ProducerConfigTest, SettingsAreTakenByTheirNames) {
+  ProducerConfig config;
+  EXPECT_TRUE(config.set("bootstrap.servers", "a, b:99").has_value());
+  EXPECT_EQ(config.endpoints, (std::vector<Endpoint>{
+                                  {"a", 7373},
+                                  {"b", 99  }
+  }));
+  EXPECT_TRUE(config.set("linger.ms", "0.5").has_value());
+  EXPECT_EQ(config.linger_ns, 500'000);
+  EXPECT_TRUE(config.set("acks", "written").has_value());
+  EXPECT_EQ(config.level, pdp::Level::kWritten);
+  EXPECT_TRUE(config.set("batch.size", "1000000").has_value());
+  EXPECT_EQ(config.frame_bytes_max, pdp::kFrameBytesMax);
+  EXPECT_TRUE(config.set("session.sockets", "auto").has_value());
+  EXPECT_EQ(config.sockets, 0U);
+  EXPECT_TRUE(config.check().has_value());
+}
+
+TEST(ProducerConfigTest, AnUnknownNameIsAnsweredWithTheNearest) {
+  ProducerConfig config;
+  const auto done = config.set("linger.msec", "1");
+  ASSERT_FALSE(done.has_value());
+  EXPECT_NE(done.error().what.find("linger.ms"), std::string::npos) << done.error().what;
+}
+
+TEST(ProducerConfigTest, AWrongValueIsNamedWithWhatWouldBeRight) {
+  ProducerConfig config;
+  for (const auto& [name, value] : std::map<std::string, std::string>{
+           {"linger.ms",         "-1"},
+           {"acks",              "2" },
+           {"session.sockets",   "0" },
+           {"batch.size",        "x" },
+           {"bootstrap.servers", ""  },
+           {"key.name",          ""  }
+  }) {
+    const auto done = config.set(name, value);
+    ASSERT_FALSE(done.has_value()) << name;
+    EXPECT_NE(done.error().what.find(name), std::string::npos) << done.error().what;
+  }
+  EXPECT_FALSE(config.check().has_value());
+}
+
+TEST(SubjectSyntaxTest, SubjectsAreThoseThatANodeTakes) {
+  for (const char* good : {"a", "a.b", "syslog.local4.err.db-7", "$SYS.x"}) {
+    EXPECT_TRUE(is_valid_subject(good)) << good;
+  }
+  for (const char* bad : {"", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "\x7F", "\xC3\xA4"}) {
+    EXPECT_FALSE(is_valid_subject(bad)) << bad;
+  }
+}
+
+// ---- The queue -----------------------------------------------------------------------------
+
+TEST(MessageQueueTest, MessagesComeOutAsTheyWentInAlsoAroundTheEnd) {
+  MessageQueue queue(1000, 1024);
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+  QueuedMessage queued;
+  while (out < 2000) {
+    const std::vector<std::byte> payload(in % 200, static_cast<std::byte>(in));
+    if (queue.push({.subject = "s", .payload = payload}, in, MonotonicNanos(1))) {
+      ++in;
+      continue;
+    }
+    ASSERT_TRUE(queue.front(queued));
+    ASSERT_EQ(queued.opaque, out);
+    ASSERT_EQ(queued.message.payload.size(), out % 200);
+    for (const std::byte b : queued.message.payload) ASSERT_EQ(b, static_cast<std::byte>(out));
+    queue.pop();
+    queue.done(1);
+    ++out;
+  }
+  EXPECT_EQ(queue.messages(), in - out);
+}
+
+}  // namespace
+}  // namespace penstock::client
