@@ -42,6 +42,7 @@ void add_format(CLI::App& command, OutputFormat& format);
 void add_ledger(CLI::App& program, CommandLine& line);
 void add_stat(CLI::App& program, CommandLine& line);
 void add_read(CLI::App& program, CommandLine& line);
+void add_pub(CLI::App& program, CommandLine& line);
 void add_segment(CLI::App& program, CommandLine& line);
 void add_verify(CLI::App& program, CommandLine& line);
 void add_config(CLI::App& program, CommandLine& line);

@@ -24,6 +24,7 @@ int run(int argc, char** argv) {
   add_ledger(program, line);
   add_stat(program, line);
   add_read(program, line);
+  add_pub(program, line);
   add_segment(program, line);
   add_verify(program, line);
   add_config(program, line);

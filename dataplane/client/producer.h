@@ -48,6 +48,9 @@ struct ProducerStatistics {
   std::size_t sessions_open = 0;
   std::size_t shards_reached = 0;
   std::uint64_t failovers = 0;
+  // Of the first session: where it went on when it was opened last, and why the node refuses it.
+  std::uint64_t first_sequence = 0;
+  std::optional<pdp::RefuseReason> refused;
 };
 
 // Any thread, unless said otherwise.

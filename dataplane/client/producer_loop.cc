@@ -297,6 +297,9 @@ void ProducerLoop::publish(MonotonicNanos now) {
     if (std::ranges::find(reached, shard) == reached.end()) reached.push_back(shard);
   }
   statistics.shards_reached = reached.size();
+  const SessionCore& first = links_.front()->link.core();
+  statistics.first_sequence = first.first_sequence();
+  if (first.state() == SessionState::kRefused) statistics.refused = first.refuse_reason();
   const std::scoped_lock lock(statistics_mutex_);
   statistics_ = statistics;
 }

@@ -26,8 +26,8 @@ Json messages_read(std::span<const std::byte> messages, std::uint32_t message_co
                   .message_count = message_count,
                   .base_time_ns = 0,
                   .capture_count = 1,
-                  .reserved0 = 0,
-                  .reserved1 = 0});
+                  .flags = 0,
+                  .reserved = 0});
   RunReader reader(run);
   Json read = Json::array();
   while (const auto message = reader.next()) {
