@@ -159,10 +159,13 @@ class Publisher final : public client::DeliveryListener {
     while (stop == 0) {
       auto message = source_.next();
       if (!message) return std::unexpected(std::move(message.error()));
-      if (!*message) return {};
+      if (message->state == PubState::kEnd) return {};
+      producer_->poll(0);
+      show();
+      if (message->state == PubState::kNothingYet) continue;
       ++taken_;
       if (taken_ <= skip_) continue;
-      if (auto produced = produce(**message); !produced) return produced;
+      if (auto produced = produce(*message); !produced) return produced;
     }
     return {};
   }
@@ -172,8 +175,6 @@ class Publisher final : public client::DeliveryListener {
       const auto produced = producer_->produce(
           {.subject = options_.subject, .key = {}, .headers = {}, .payload = message.payload},
           taken_);
-      producer_->poll(0);
-      show();
       if (produced == client::Produced::kQueued) return {};
       if (produced != client::Produced::kQueueFull) {
         return fail(Errc::kInvalidArgument,
@@ -181,6 +182,7 @@ class Publisher final : public client::DeliveryListener {
       }
       if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
       producer_->poll(kWaitMs);
+      show();
     }
     return {};
   }

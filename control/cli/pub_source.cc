@@ -1,6 +1,7 @@
 #include "control/cli/pub_source.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ namespace penstock {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{1} << 18U;
+constexpr int kWaitMs = 20;
 
 }  // namespace
 
@@ -43,8 +45,8 @@ Result<bool> PubSource::open_next() {
   return true;
 }
 
-// Reads on; false at the end of the file.
-Result<bool> PubSource::fill() {
+// Reads on: kMessage when something came.
+Result<PubState> PubSource::fill() {
   if (begin_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -57,11 +59,14 @@ Result<bool> PubSource::fill() {
                             line_ + 1, kMessageBytesMax));
   }
   if (buffer_.size() - end_ < kReadBytes) buffer_.resize(buffer_.size() + kReadBytes);
+  pollfd ready{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  if (poll(&ready, 1, kWaitMs) <= 0) return PubState::kNothingYet;
   const ssize_t got = read(descriptor_, buffer_.data() + end_, kReadBytes);
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return PubState::kNothingYet;
   if (got < 0) return fail_errno(errno, fmt::format("read {}", file));
   end_ += static_cast<std::size_t>(got);
   bytes_read_ += static_cast<std::uint64_t>(got);
-  return got > 0;
+  return got > 0 ? PubState::kMessage : PubState::kEnd;
 }
 
 std::span<const std::byte> PubSource::take(std::size_t bytes, std::size_t newline) {
@@ -71,26 +76,33 @@ std::span<const std::byte> PubSource::take(std::size_t bytes, std::size_t newlin
   return taken;
 }
 
-Result<std::optional<PubMessage>> PubSource::next() {
+PubMessage PubSource::message_of(std::span<const std::byte> payload) const {
+  return {.state = PubState::kMessage,
+          .payload = payload,
+          .file = files_[next_file_ - 1],
+          .number = line_};
+}
+
+Result<PubMessage> PubSource::next() {
   while (true) {
     if (descriptor_ < 0) {
       auto opened = open_next();
       if (!opened) return std::unexpected(std::move(opened.error()));
-      if (!*opened) return std::nullopt;
+      if (!*opened) return PubMessage{};
     }
-    const std::string& file = files_[next_file_ - 1];
     const auto* newline = whole_ || begin_ == end_
                               ? nullptr
                               : static_cast<const std::byte*>(
                                     std::memchr(buffer_.data() + begin_, '\n', end_ - begin_));
     if (newline != nullptr) {
       const auto length = static_cast<std::size_t>(newline - (buffer_.data() + begin_));
-      return PubMessage{take(length, 1), file, line_};
+      return message_of(take(length, 1));
     }
     if (!ended_) {
       auto more = fill();
       if (!more) return std::unexpected(std::move(more.error()));
-      ended_ = !*more;
+      if (*more == PubState::kNothingYet) return PubMessage{.state = PubState::kNothingYet};
+      ended_ = *more == PubState::kEnd;
       continue;
     }
     // The rest of a file that does not end in a newline is a line too.
@@ -98,7 +110,7 @@ Result<std::optional<PubMessage>> PubSource::next() {
     const bool is_message = whole_ || rest > 0;
     if (descriptor_ > 0) close(descriptor_);
     descriptor_ = -1;
-    if (is_message) return PubMessage{take(rest, 0), file, line_};
+    if (is_message) return message_of(take(rest, 0));
   }
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,7 +10,14 @@
 
 namespace penstock {
 
+enum class PubState : std::uint8_t {
+  kMessage,
+  kNothingYet,  // a pipe or terminal that has nothing now
+  kEnd,
+};
+
 struct PubMessage {
+  PubState state = PubState::kEnd;     // what follows is of a message
   std::span<const std::byte> payload;  // without its newline; valid until the next call
   std::string_view file;               // "-": standard input
   std::uint64_t number = 0;            // of the line in its file, from 1
@@ -29,15 +35,16 @@ class PubSource {
   PubSource(const PubSource&) = delete;
   PubSource& operator=(const PubSource&) = delete;
 
-  // The next message; nothing at the end. The error names the file.
-  [[nodiscard]] Result<std::optional<PubMessage>> next();
+  // Waits some milliseconds at most. The error names the file.
+  [[nodiscard]] Result<PubMessage> next();
   // Bytes read so far, and of all files; 0 when that is not known.
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
   [[nodiscard]] std::uint64_t bytes_total() const { return bytes_total_; }
 
  private:
   [[nodiscard]] Result<bool> open_next();
-  [[nodiscard]] Result<bool> fill();
+  [[nodiscard]] Result<PubState> fill();
+  [[nodiscard]] PubMessage message_of(std::span<const std::byte> payload) const;
   [[nodiscard]] std::span<const std::byte> take(std::size_t bytes, std::size_t newline);
 
   std::vector<std::string> files_;

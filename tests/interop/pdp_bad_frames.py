@@ -118,7 +118,7 @@ def of_lengths(good):
 
 
 def of_ranges():
-    for name, pairs in (("at_received", [(1000, 1002)]), ("before_received", [(1, 2)]),
+    for name, pairs in (("over_received", [(999, 1002)]), ("before_received", [(1, 2)]),
                         ("empty", [(1001, 1001)]), ("backwards", [(1005, 1003)]),
                         ("touching", [(1001, 1003), (1003, 1004)]),
                         ("overlapping", [(1001, 1005), (1004, 1006)]),

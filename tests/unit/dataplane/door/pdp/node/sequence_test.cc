@@ -3,9 +3,9 @@
 namespace penstock::pdp {
 namespace {
 
-using PdpSequence = PdpNodeTest;
+using PdpNodeSequence = PdpNodeTest;
 
-TEST_F(PdpSequence, WhatCameInOrderIsReceivedThenWrittenThenDurable) {
+TEST_F(PdpNodeSequence, WhatCameInOrderIsReceivedThenWrittenThenDurable) {
   const AcceptBody accept = open_at(Level::kDurable);
   EXPECT_EQ(accept.next, 0U);
   EXPECT_EQ(accept.boot, kBoot);
@@ -30,7 +30,7 @@ TEST_F(PdpSequence, WhatCameInOrderIsReceivedThenWrittenThenDurable) {
   EXPECT_EQ(stream_[MessageFate::kStored], (Tally{5, 5 * 32}));
 }
 
-TEST_F(PdpSequence, ADuplicateIsAcknowledgedAndNotStoredAgain) {
+TEST_F(PdpNodeSequence, ADuplicateIsAcknowledgedAndNotStoredAgain) {
   open_at(Level::kReceived);
   data(0, 4);
   data(0, 4);
@@ -40,7 +40,7 @@ TEST_F(PdpSequence, ADuplicateIsAcknowledgedAndNotStoredAgain) {
   EXPECT_EQ(stream_[MessageFate::kStored].count, 4U);
 }
 
-TEST_F(PdpSequence, WhatComesBeforeItsTurnIsKeptAndToldAsRanges) {
+TEST_F(PdpNodeSequence, WhatComesBeforeItsTurnIsKeptAndToldAsRanges) {
   open_at(Level::kReceived);
   data(8, 2);
   data(4, 2);
@@ -61,7 +61,7 @@ TEST_F(PdpSequence, WhatComesBeforeItsTurnIsKeptAndToldAsRanges) {
   EXPECT_EQ(count(FrameFate::kTaken), 5U);
 }
 
-TEST_F(PdpSequence, AFrameThatOverlapsWhatWasReceivedIsRefused) {
+TEST_F(PdpNodeSequence, AFrameThatOverlapsWhatWasReceivedIsRefused) {
   open_at(Level::kReceived);
   data(0, 4);
   data(2, 4);
@@ -69,7 +69,7 @@ TEST_F(PdpSequence, AFrameThatOverlapsWhatWasReceivedIsRefused) {
   EXPECT_EQ(count(FrameFate::kOverlap), 1U);
 }
 
-TEST_F(PdpSequence, SkippedSequencesAreCountedAsLostInTheirTurn) {
+TEST_F(PdpNodeSequence, SkippedSequencesAreCountedAsLostInTheirTurn) {
   open_at(Level::kReceived);
   deliver(FrameType::kSkip, DataBody{2, 3, 5});
   EXPECT_EQ(ack().received, 0U);
@@ -80,7 +80,7 @@ TEST_F(PdpSequence, SkippedSequencesAreCountedAsLostInTheirTurn) {
   EXPECT_EQ(frames_.lost.count, 3U);
 }
 
-TEST_F(PdpSequence, WhatIsBeyondTheCreditIsDropped) {
+TEST_F(PdpNodeSequence, WhatIsBeyondTheCreditIsDropped) {
   const AcceptBody accept = open_at(Level::kReceived);
   data(accept.limit - 1, 2);
   data(kSequenceEnd - 2, 2);
@@ -89,7 +89,7 @@ TEST_F(PdpSequence, WhatIsBeyondTheCreditIsDropped) {
   EXPECT_TRUE(ranges_.empty());
 }
 
-TEST_F(PdpSequence, AFullLogPushesBackAndGoesOnWithoutLoss) {
+TEST_F(PdpNodeSequence, AFullLogPushesBackAndGoesOnWithoutLoss) {
   open_at(Level::kDurable);
   ring_.hold = true;
   std::uint64_t sent = 0;
@@ -111,7 +111,7 @@ TEST_F(PdpSequence, AFullLogPushesBackAndGoesOnWithoutLoss) {
   EXPECT_EQ(shard_[MessageFate::kDriveSlow].count, 0U);
 }
 
-TEST_F(PdpSequence, WhatNoStreamCapturesIsRejectedAndTheProducerTold) {
+TEST_F(PdpNodeSequence, WhatNoStreamCapturesIsRejectedAndTheProducerTold) {
   open_at(Level::kReceived);
   data(0, 2, "other.log");
   const auto told = last<RejectBody>(FrameType::kReject);
@@ -125,7 +125,7 @@ TEST_F(PdpSequence, WhatNoStreamCapturesIsRejectedAndTheProducerTold) {
   EXPECT_EQ(ack().received, 3U);
 }
 
-TEST_F(PdpSequence, MessagesThatLieAboutTheirLengthsAreNotTaken) {
+TEST_F(PdpNodeSequence, MessagesThatLieAboutTheirLengthsAreNotTaken) {
   open_at(Level::kReceived);
   auto area = messages(0, 2);
   area[0] = std::byte{200};
@@ -135,7 +135,7 @@ TEST_F(PdpSequence, MessagesThatLieAboutTheirLengthsAreNotTaken) {
   EXPECT_EQ(count(FrameFate::kBadRun), 2U);
 }
 
-TEST_F(PdpSequence, FireAndForgetTakesWhatIsNewAndCountsGapsExactly) {
+TEST_F(PdpNodeSequence, FireAndForgetTakesWhatIsNewAndCountsGapsExactly) {
   open_at(Level::kNone);
   data(0, 2);
   data(5, 2);   // 2, 3, 4 are missing
@@ -156,7 +156,7 @@ TEST_F(PdpSequence, FireAndForgetTakesWhatIsNewAndCountsGapsExactly) {
   EXPECT_EQ(stream_[MessageFate::kStored].count, 7U);
 }
 
-TEST_F(PdpSequence, FireAndForgetIntoAFullLogIsDroppedUnderItsCause) {
+TEST_F(PdpNodeSequence, FireAndForgetIntoAFullLogIsDroppedUnderItsCause) {
   open_at(Level::kNone);
   ring_.hold = true;
   std::uint64_t sent = 0;
