@@ -115,7 +115,9 @@ Result<KeyRing> KeyRing::parse(std::string_view text, std::string_view origin) {
     }
     ring.keys_.push_back(std::move(key));
   }
-  std::ranges::stable_sort(ring.keys_, {}, &NamedKey::name);
+  std::ranges::sort(ring.keys_, {}, [](const NamedKey& key) {
+    return std::pair<std::string_view, std::size_t>(key.name, key.line);
+  });
   const auto twice = std::ranges::adjacent_find(ring.keys_, {}, &NamedKey::name);
   if (twice != ring.keys_.end()) {
     return bad_line(origin, std::next(twice)->line,

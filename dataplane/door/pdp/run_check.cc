@@ -92,7 +92,7 @@ std::expected<CheckedRun, RunFault> check_run(std::span<const std::byte> message
     } while (is_plain && messages.size() - at >= sizeof words &&
              load<HeaderWords>(messages, at) == words);
   }
-  if (seen != message_count) return std::unexpected(RunFault::kBadCount);
+  if (seen == 0 || seen != message_count) return std::unexpected(RunFault::kBadCount);
   return run;
 }
 

@@ -49,6 +49,7 @@ TEST(PdpRun, ThatIsWrongInOneThingIsRefusedByTheNameOfThat) {
 }
 
 TEST(PdpRun, OfNothingHasTooFewMessages) {
+  EXPECT_EQ(check_run({}, 0).error(), RunFault::kBadCount);
   EXPECT_EQ(check_run({}, 1).error(), RunFault::kBadCount);
   EXPECT_EQ(check_run({}, 0xFFFFFFFF).error(), RunFault::kBadCount);
 }
