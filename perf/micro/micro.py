@@ -39,6 +39,9 @@ SHARES = [
     ("run_read/256", "crc32c/262144", 0.7),
     ("segment_index_written", "crc32c/131072", 0.3),
     ("segment_index_read", "crc32c/131072", 0.2),
+    ("pdp_run_check/17/64", "pdp_run_copied/17/64", 0.3),
+    ("pdp_run_check/32/256", "pdp_run_copied/32/256", 1),
+    ("pdp_seal_verify/136/0", "pdp_run_copied/128/64", 0.03),
     ("ledger_count", "count_four_words", 0.7),
     ("ring_null/8", "hand_over/8", 0.2),
 ]
