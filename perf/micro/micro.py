@@ -33,6 +33,8 @@ SHARES = [
     ("block_append_and_seal/64", "copy_with_header_and_crc32c/64", 0.3),
     ("block_append_and_seal/256", "copy_with_header_and_crc32c/256", 0.5),
     ("block_append_and_seal/1024", "copy_with_header_and_crc32c/1024", 0.7),
+    ("run_append", "run_copy", 0.7),
+    ("run_append_and_seal", "run_copy_and_crc32c", 0.7),
     ("run_for_each_message/256", "block_append/256", 0.3),
     ("block_seal", "crc32c/262144", 0.8),
     ("run_read/64", "crc32c/262144", 0.25),

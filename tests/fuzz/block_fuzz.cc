@@ -20,6 +20,8 @@ std::uint64_t walk(RunReader& run, std::span<const std::byte> bytes) {
   for (; const auto message = run.next(); ++messages) {
     CHECK(fuzz::lies_in(message->subject, fuzz::text_of(bytes)));
     CHECK(!message->subject.empty());
+    CHECK_EQ(message->producer.has_value(), run.producer().has_value());
+    if (message->producer) CHECK_LT(message->producer->sequence, kProducerSequenceEnd);
     for (const auto part : {message->key, message->headers, message->payload}) {
       CHECK(fuzz::lies_in(part, bytes));
     }
@@ -53,7 +55,8 @@ Block build(fuzz::FuzzInput& input) {
                      .position = kPlace.position,
                      .first_received_ns = base,
                      .last_received_ns = base};
-  std::size_t at = sizeof header + run_head_bytes(1);
+  const std::uint16_t flags = input.number<std::uint8_t>() % 2 == 1 ? kRunOfProducer : 0;
+  std::size_t at = sizeof header + run_head_bytes(1, flags);
   for (unsigned left = 1 + input.number<std::uint8_t>() % 8; left > 0; --left) {
     const auto payload = input.bytes(input.number<std::uint8_t>());
     store(block, at,
@@ -69,7 +72,8 @@ Block build(fuzz::FuzzInput& input) {
         RunHeader{.length = header.used - std::uint32_t{sizeof header},
                   .message_count = header.message_count,
                   .base_time_ns = base,
-                  .capture_count = 1});
+                  .capture_count = 1,
+                  .flags = flags});
   finish_block(block, header);
   return block;
 }

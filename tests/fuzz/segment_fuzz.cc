@@ -11,12 +11,17 @@ void check_index(fuzz::FuzzInput& input) {
   footer.index_position = input.number<std::uint32_t>();
   footer.block_count = input.number<std::uint16_t>();
   footer.partition_count = input.number<std::uint16_t>();
+  footer.producer_count = input.number<std::uint16_t>();
   const auto bytes = input.rest();
   footer.index_crc = crc32c(bytes) ^ (footer.block_count == 0xFFFF ? 1U : 0U);
   const auto index = decode_segment_index(bytes, footer);
   if (!index) return;
   CHECK_EQ(index->blocks.size(), footer.block_count);
   CHECK_EQ(index->partitions.size(), footer.partition_count);
+  CHECK_EQ(index->producers.size(), footer.producer_count);
+  for (const ProducerEntry& producer : index->producers) {
+    CHECK_LE(producer.next_sequence, kProducerSequenceEnd);
+  }
   std::uint64_t position = 1;
   for (const IndexEntry& block : index->blocks) {
     CHECK_EQ(block.position, position);

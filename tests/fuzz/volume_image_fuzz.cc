@@ -78,6 +78,11 @@ class Image {
       if (messages_.size() % 2 == 1) streams.emplace_back("odd");
       forge.message(payload, streams);
     }
+    std::string payload = fmt::format("{:08} of a producer", messages_.size());
+    messages_.insert(payload);
+    const SessionNumber session(messages_.size() % 3);
+    const auto known = forge.producers().find(session);
+    forge.run(session, known ? forge.producers().at(*known).next : 7, {payload});
     forge.seal();
   }
 

@@ -90,10 +90,12 @@ class LogForge {
   }
 
   // Adds a run to the block being made, and the session where it is not known.
-  void run(SessionNumber session, std::uint64_t sequence, std::uint32_t count,
-           std::size_t bytes = 100) {
-    const LaidOutMessages messages =
-        lay_out("a.b", std::vector<std::string>(count, std::string(bytes, 'p')));
+  void run(SessionNumber session, std::uint64_t sequence, std::uint32_t count) {
+    run(session, sequence, std::vector<std::string>(count, std::string(100, 'p')));
+  }
+  void run(SessionNumber session, std::uint64_t sequence,
+           const std::vector<std::string>& payloads) {
+    const LaidOutMessages messages = lay_out("a.b", payloads);
     auto producer = producers_.find(session);
     if (!producer) producer = producers_.add(session, sequence).value();
     const StreamId all = stream_id("all");

@@ -16,6 +16,8 @@
 #include "storage/recover/verify.h"
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
+#include "tests/lib/producer_run.h"
+#include "tests/lib/sim_sessions.h"
 
 namespace penstock {
 
@@ -25,6 +27,7 @@ struct SimLifeOptions {
   std::size_t blocks = 8;
   std::size_t payload_bytes = 10'000;
   Retention retention;
+  std::uint64_t sessions = 0;  // of producers, who bring all messages; 0: nobody numbers them
 };
 
 [[nodiscard]] inline std::string sim_payload(std::uint64_t offset, std::size_t bytes) {
@@ -61,13 +64,19 @@ class SimLife {
                                                .log = LogNumber(0),
                                                .segment_bytes = volume_.superblock().segment_bytes,
                                                .block_bytes = options.block_bytes,
-                                               .durability = options.durability},
+                                               .durability = options.durability,
+                                               .producers = options.sessions == 0 ? 0U : 64U},
                                     log.start, pool_, *ring_, channel_, clock, rng_, observer_);
     const StreamId all = stream_id("all");
     set_ = log_->add_capture_set({&all, 1}).value();
+    for (std::uint64_t i = 0; i < options.sessions; ++i) {
+      const auto known = log_->producers().find(SessionNumber(i));
+      sessions_[SessionNumber(i)].start = known ? log_->producers().at(*known).next : 0;
+    }
   }
 
   bool append() {
+    if (options_.sessions != 0) return append_run();
     const std::string payload = sim_payload(appended_, options_.payload_bytes);
     MessageView message;
     message.subject = "a";
@@ -75,6 +84,32 @@ class SimLife {
     message.payload = std::as_bytes(std::span(payload));
     if (log_->append(set_, 0, message) != Appended::kOk) return false;
     ++appended_;
+    return true;
+  }
+  // One or two messages of a session, which leaves some out in front of them or behind them, at
+  // times.
+  bool append_run() {
+    const SessionNumber session(rng_.below(options_.sessions));
+    SimSession& seen = sessions_[session];
+    ProducerTable& producers = log_->producers();
+    auto known = producers.find(session);
+    if (!known) known = producers.add(session, 0).value();
+    const std::uint64_t sequence = producers.at(*known).next + (rng_.chance(200'000) ? 2 : 0);
+    std::vector<std::string> payloads{sim_payload(appended_, options_.payload_bytes)};
+    if (rng_.chance(300'000))
+      payloads.push_back(sim_payload(appended_ + 1, options_.payload_bytes));
+    const LaidOutMessages messages = lay_out("a", payloads);
+    if (log_->append_run(set_, 0, messages.run(*known, sequence, clock_.unix_now())) !=
+        Appended::kOk) {
+      return false;
+    }
+    appended_ += messages.count;
+    seen.runs.insert(sequence);
+    seen.left_out_upto.insert(sequence);
+    if (rng_.chance(200'000)) {
+      producers.set_next(*known, producers.at(*known).next + 3);
+      seen.left_out_upto.insert(producers.at(*known).next);
+    }
     return true;
   }
   // Appends until `segments` are closed.
@@ -100,6 +135,7 @@ class SimLife {
   [[nodiscard]] const std::vector<KeptSegment>& segments() const {
     return keeper_.segments(LogNumber(0));
   }
+  [[nodiscard]] const SimSessions& sessions() const { return sessions_; }
   [[nodiscard]] VolumeDevice& device() { return volume_.device(); }
   [[nodiscard]] LogWriter& log() { return *log_; }
 
@@ -135,6 +171,7 @@ class SimLife {
   std::unique_ptr<LogWriter> log_;
   CaptureSetId set_;
   std::uint64_t appended_ = 0;
+  SimSessions sessions_;
 };
 
 // What an observer knew when the drive stopped.
@@ -144,6 +181,7 @@ struct SimExpectation {
                                   // taken
   std::uint64_t appended = 0;     // none from here on may be
   std::size_t payload_bytes = 10'000;
+  SimSessions sessions;
 };
 
 // Reads log 0 as `penstock read` does and checks the volume as `penstock verify` does. Returns what
@@ -167,6 +205,7 @@ struct SimExpectation {
   LogReader reader(*opened, LogNumber(0), stream_id("all"), log->second.segments,
                    end_of(log->second));
   std::optional<std::uint64_t> next;
+  std::map<SessionNumber, std::uint64_t> ends;
   for (;;) {
     const auto item = reader.next();
     if (!item) return "reading fails: " + item.error().what;
@@ -184,12 +223,20 @@ struct SimExpectation {
       return fmt::format("message {} is another one", offset);
     }
     next = offset + 1;
+    if (const auto& producer = record.message.producer) {
+      if (producer->sequence < ends[producer->session]) {
+        return fmt::format("session {}: {} comes twice", producer->session, producer->sequence);
+      }
+      ends[producer->session] = producer->sequence + 1;
+    } else if (!expected.sessions.empty()) {
+      return fmt::format("message {} does not say whose it is", offset);
+    }
   }
   if (next.value_or(0) < expected.durable) {
     return fmt::format("{} messages were durable, they end at {}", expected.durable,
                        next.value_or(0));
   }
-  return "";
+  return what_is_wrong(expected.sessions, ends, log->second.start.producers);
 }
 
 }  // namespace penstock

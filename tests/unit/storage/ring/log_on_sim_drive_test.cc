@@ -48,12 +48,14 @@ struct Sweep {
 };
 
 // What is wrong after a failure at operation `n` and a power cut some time later.
-std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability) {
+std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability,
+                    std::uint64_t sessions) {
   World world(n + 1);
   SimLifeOptions options;
   options.durability = durability;
   options.block_bytes = 32 * 1024;
-  options.payload_bytes = kPayloadBytes;
+  options.payload_bytes = sessions == 0 ? kPayloadBytes : kPayloadBytes / 3;
+  options.sessions = sessions;
   SimExpectation expected;
   {
     SimLife life(world.drive, world.clock, n + 1, options);
@@ -65,8 +67,10 @@ std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability) 
       static_cast<void>(life.append());
       life.step();
     }
-    expected = {
-        .durable = life.durable(), .appended = life.appended(), .payload_bytes = kPayloadBytes};
+    expected = {.durable = life.durable(),
+                .appended = life.appended(),
+                .payload_bytes = options.payload_bytes,
+                .sessions = life.sessions()};
   }
   world.drive.crash();
   world.drive.heal();
@@ -80,12 +84,13 @@ std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability) 
   }
   expected.durable = again.durable();
   expected.appended = again.appended();
+  expected.sessions = again.sessions();
   if (again.durable() < found + 10) return "the log does not go on";
   return what_is_wrong(drive, expected);
 }
 
-// For every operation of a log's beginning, segment changes included.
-TEST(LogOnSimDrive, AFailureAtAnyOperationLosesNothingThatWasDurableAndInventsNothing) {
+// For every operation of a log's beginning, or every third, segment changes included.
+void fail_at_every_operation(std::string_view figure, std::uint64_t sessions) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   constexpr std::uint64_t kStep = 11;
 #else
@@ -102,12 +107,13 @@ TEST(LogOnSimDrive, AFailureAtAnyOperationLosesNothingThatWasDurableAndInventsNo
       Sweep{"short write once", SimFault::kShortWrite,  false},
       Sweep{"power cut",        SimFault::kPowerCut,    false},
   };
+  const std::uint64_t step = sessions == 0 ? kStep : 3 * kStep;
   std::uint64_t cases = 0;
   std::uint64_t failed = 0;
   for (const Sweep& sweep : kSweeps) {
     for (const Durability durability : {Durability::kSync, Durability::kFlush}) {
-      for (std::uint64_t n = 0; n < kOperations; n += kStep, ++cases) {
-        const std::string wrong = fail_at(n, sweep, durability);
+      for (std::uint64_t n = 0; n < kOperations; n += step, ++cases) {
+        const std::string wrong = fail_at(n, sweep, durability, sessions);
         if (wrong.empty()) continue;
         ++failed;
         ADD_FAILURE() << sweep.name << " at operation " << n << ", "
@@ -115,7 +121,41 @@ TEST(LogOnSimDrive, AFailureAtAnyOperationLosesNothingThatWasDurableAndInventsNo
       }
     }
   }
-  fmt::print("FIGURE name=sim_chosen_faults cases={} failed={}\n", cases, failed);
+  fmt::print("FIGURE name={} cases={} failed={}\n", figure, cases, failed);
+}
+
+TEST(LogOnSimDrive, AFailureAtAnyOperationLosesNothingThatWasDurableAndInventsNothing) {
+  fail_at_every_operation("sim_chosen_faults", 0);
+}
+
+TEST(LogOnSimDrive, AfterAFailureAtAnyOperationEachSessionGoesOnBehindItsLastRun) {
+  fail_at_every_operation("sim_chosen_faults_of_sessions", 3);
+}
+
+// All runs of most sessions are in segments that are retired by then.
+TEST(LogOnSimDrive, AfterPowerCutsSessionsAreKnownWhoseRunsWereRetired) {
+  constexpr std::uint64_t kSessions = 40;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(seed);
+    SimLifeOptions options{.retention = {.max_bytes = 3 * kSegmentBytesMin}, .sessions = kSessions};
+    SimLife(world.drive, world.clock, seed, options).fill(2);
+    world.drive.crash();
+    options.sessions = 1;  // the others do not come back
+    std::map<SessionNumber, std::uint64_t> before;
+    for (std::uint64_t round = 0; round < 3; ++round) {
+      SimLife life(world.drive, world.clock, seed + round, options);
+      std::map<SessionNumber, std::uint64_t> known;
+      for (const auto& producer : life.recovered.logs[LogNumber(0)].start.producers) {
+        if (producer.session != SessionNumber(0)) known[producer.session] = producer.next_sequence;
+      }
+      if (round == 0) before = known;
+      EXPECT_GT(known.size(), kSessions / 2);
+      EXPECT_EQ(known, before) << "seed " << seed << ", round " << round;
+      life.fill(5);
+      EXPECT_GT(life.segments().front().header.sequence, 2U + round * 3);
+      world.drive.crash();
+    }
+  }
 }
 
 // After a failure near a segment's end its blocks are written again to a third segment, while the
