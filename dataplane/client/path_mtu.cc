@@ -5,15 +5,20 @@
 namespace penstock::client {
 
 PathMtu::PathMtu(const PathMtuOptions& options)
-    : options_(options),
-      least_bytes_(std::min(kUsualMtus.front() - options.headers_bytes, options.frame_bytes_max)),
-      first_bytes_(options.frame_bytes_first == 0
-                       ? least_bytes_
-                       : std::min(options.frame_bytes_first, options.frame_bytes_max)),
-      frame_bytes_(first_bytes_),
-      ceiling_bytes_(options.frame_bytes_max) {
+    : options_(options), ceiling_bytes_(options.frame_bytes_max) {
   CHECK_GE(options.frame_bytes_max, pdp::kSmallFrameBytesMax);
   CHECK_LE(options.frame_bytes_max, pdp::kFrameBytesMax);
+  set_headers_bytes(options.headers_bytes);
+}
+
+void PathMtu::set_headers_bytes(std::size_t bytes) {
+  CHECK_LE(bytes, kIpv6UdpBytes);
+  options_.headers_bytes = bytes;
+  least_bytes_ = std::min(kUsualMtus.front() - bytes, options_.frame_bytes_max);
+  first_bytes_ = options_.frame_bytes_first == 0
+                     ? least_bytes_
+                     : std::min(options_.frame_bytes_first, options_.frame_bytes_max);
+  frame_bytes_ = first_bytes_;
 }
 
 void PathMtu::start(std::size_t peer_frame_bytes_max, bool same_path, MonotonicNanos now) {

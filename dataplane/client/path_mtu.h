@@ -35,6 +35,8 @@ class PathMtu {
   // The longest frame to send, trailer included.
   [[nodiscard]] std::size_t frame_bytes() const { return frame_bytes_; }
 
+  // Of IP and UDP, on the path of the connection to come.
+  void set_headers_bytes(std::size_t bytes);
   // A connection begins: the other end takes frames of at most so many bytes. What was found out
   // holds on the same path only.
   void start(std::size_t peer_frame_bytes_max, bool same_path, MonotonicNanos now);
@@ -63,9 +65,9 @@ class PathMtu {
   void fall_back(MonotonicNanos now);
 
   PathMtuOptions options_;
-  std::size_t least_bytes_;  // what every path takes
-  std::size_t first_bytes_;  // what is taken at the start
-  std::size_t frame_bytes_;
+  std::size_t least_bytes_ = 0;  // what every path takes
+  std::size_t first_bytes_ = 0;  // what is taken at the start
+  std::size_t frame_bytes_ = 0;
   std::size_t ceiling_bytes_;     // of both ends, and below what failed
   std::size_t peer_bytes_ = 0;    // 0: no connection yet
   std::size_t probed_bytes_ = 0;  // under way; 0: nothing is searched

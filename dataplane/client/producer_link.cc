@@ -21,7 +21,6 @@ SessionOptions session_options(const LinkOptions& link) {
                    .messages_per_frame_max = config.messages_per_frame_max};
   options.linger_ns = config.linger_ns;
   options.message_timeout_ns = config.message_timeout_ns;
-  options.path.headers_bytes = kIpv6UdpBytes;  // right for both, if 20 bytes short for IPv4
   options.path.frame_bytes_max = config.frame_bytes_max;
   return options;
 }
@@ -87,6 +86,7 @@ void ProducerLink::connect(MonotonicNanos now) {
     return;
   }
   replace_transport(std::move(*transport));
+  core_.set_headers_bytes(transport_->headers_bytes());
   core_.open(now, Path::kAnother);
 }
 
@@ -144,7 +144,8 @@ void ProducerLink::follow_events(MonotonicNanos now) {
   if (saw(SessionEvent::kRefused) && (has_others || !core_.handshake().is_on())) {
     give_up_ = std::min(give_up_, now + (has_others ? 0 : kConnectAgainNs));
   }
-  if (saw(SessionEvent::kSilent) && has_others) give_up_ = now;
+  // Where there is no other, the host may have another address by now.
+  if (saw(SessionEvent::kSilent)) give_up_ = now + (has_others ? 0 : kAnswerAloneNs);
   events_ &= ~seen;
   if (core_.state() == SessionState::kClosed) {
     give_up_ = leave_ = kNever;

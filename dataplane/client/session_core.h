@@ -56,6 +56,8 @@ class SessionCore {
   // source port) nothing is sent before it is open there, and what was found out of the old path is
   // forgotten.
   void open(MonotonicNanos now, Path path);
+  // Of IP and UDP before each datagram, on the other path that open() is called for next.
+  void set_headers_bytes(std::size_t bytes) { path_.set_headers_bytes(bytes); }
   // Takes no more messages, and ends when all are reported. Messages that are held for a node that
   // never answers keep it from ending: abandon() then.
   void close();
@@ -135,6 +137,7 @@ class SessionCore {
   void say_ping(Output& output, std::size_t bytes);
   void poll_frames(Output& output);
   [[nodiscard]] FrameId next_frame() const;
+  [[nodiscard]] FrameId missed_first() const;
   [[nodiscard]] bool may_send(const FrameEntry& entry) const;
   [[nodiscard]] bool fit(FrameId id);
   [[nodiscard]] bool send_frame(FrameId id, Output& output);
@@ -196,7 +199,6 @@ class SessionCore {
   std::uint64_t packets_sent_ = 0;  // on this connection
   pdp::ReplayWindow replays_;
   std::uint64_t session_ = 0;
-  std::uint64_t boot_ = 0;
   bool numbered_ = false;  // by the first ACCEPT
   bool same_path_ = false;
   std::uint64_t first_sequence_ = 0;

@@ -91,7 +91,6 @@ bool SessionCore::on_accept(const pdp::Frame& frame, Datagram datagram, Monotoni
 
 void SessionCore::begin_connection(const pdp::AcceptBody& accept, MonotonicNanos now) {
   session_ = accept.session;
-  boot_ = accept.boot;
   go_on_at(accept.next);
   received_ = accept.next;
   written_ = durable_ = accept.durable;

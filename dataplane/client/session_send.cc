@@ -158,10 +158,17 @@ FrameId SessionCore::next_frame() const {
   return queued_ == 0 ? kNone : ring_.id_at(ring_.size() - queued_);
 }
 
+// The first frame that the node has not, if it is to be sent again: what closes the gap needs no
+// credit, whatever else was found lost before it.
+FrameId SessionCore::missed_first() const {
+  const std::size_t place = ring_.place_behind(received_);
+  if (place == ring_.size()) return kNone;
+  const FrameId id = ring_.id_at(place);
+  return ring_[id].state == FrameState::kLost && ring_[id].end() <= limit_ ? id : kNone;
+}
+
 bool SessionCore::may_send(const FrameEntry& entry) const {
   if (entry.end() > limit_) return false;
-  // The node always has room for what it misses first.
-  if (entry.state == FrameState::kLost && entry.sequence <= received_) return true;
   return loss_.in_flight_bytes() + entry.frame_bytes() + trailer_bytes_ <= credit_bytes_;
 }
 
@@ -176,8 +183,9 @@ void SessionCore::poll_frames(Output& output) {
     }
     if (!fit(id)) return;
     if (level_ != pdp::Level::kNone && !may_send(ring_[id])) {
-      blocked_ = true;
-      return;
+      id = missed_first();
+      blocked_ = id == kNone;
+      if (blocked_ || !fit(id)) return;
     }
     if (!send_frame(id, output)) {
       has_more_ = true;

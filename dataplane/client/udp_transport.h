@@ -36,7 +36,6 @@ class UdpTransport final : public Transport {
   [[nodiscard]] std::size_t take_refused_length() override;
   [[nodiscard]] std::size_t headers_bytes() const override;
   [[nodiscard]] const TransportStatistics& statistics() const override { return statistics_; }
-  [[nodiscard]] bool uses_segments() const { return segments_; }
 
  private:
   static constexpr std::size_t kBatch = 64;             // datagrams a call

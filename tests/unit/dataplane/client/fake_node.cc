@@ -218,11 +218,24 @@ void FakeNode::data(FakeSession& session, const pdp::Frame& frame,
     return;
   }
   if (data.sequence > session.received) {
-    session.held.emplace(data.sequence, Bytes(datagram.begin(), datagram.end()));
+    hold(session, data, datagram);
     return;
   }
   take(session, datagram);
   take_held(session);
+}
+
+// Unless it overlaps another: a whole frame may come late, when its pieces were sent.
+void FakeNode::hold(FakeSession& session, const pdp::DataBody& data,
+                    std::span<const std::byte> datagram) {
+  const auto next = session.held.lower_bound(data.sequence);
+  if (next != session.held.end() && next->first < data.sequence + data.message_count) return;
+  if (next != session.held.begin()) {
+    const auto before = std::prev(next);
+    const auto held = load<pdp::DataBody>(before->second, sizeof(pdp::FrameHeader));
+    if (held.sequence + held.message_count > data.sequence) return;
+  }
+  session.held.emplace(data.sequence, Bytes(datagram.begin(), datagram.end()));
 }
 
 void FakeNode::take(FakeSession& session, std::span<const std::byte> datagram) {

@@ -93,6 +93,7 @@ class FakeNode {
   void accept(FakeSession& session, const pdp::OpenBody& open, std::uint64_t number);
   void data(FakeSession& session, const pdp::Frame& frame, std::span<const std::byte> datagram);
   void take(FakeSession& session, std::span<const std::byte> datagram);
+  void hold(FakeSession& session, const pdp::DataBody& data, std::span<const std::byte> datagram);
   void take_held(FakeSession& session);
   void close(FakeSession& session, const pdp::CloseBody& close);
   void ack(FakeSession& session);

@@ -85,6 +85,21 @@ TEST_F(SessionCoreTest, AStartedProducerGoesOnBehindWhatTheNodeHas) {
   EXPECT_EQ(world_->session().received, 25U);
 }
 
+TEST_F(SessionCoreTest, ANodeThatHasMoreThanWasEverSentKnowsTheNameFromAnotherLife) {
+  open();
+  append(20);
+  ASSERT_TRUE(world_->run_until_reported());
+  append(7);
+  world_->core->flush();
+  // Another node, where somebody of this name wrote more than this session ever did.
+  world_->node.forget_connections();
+  world_->session().received = world_->session().written = world_->session().durable = 1000;
+  world_->core->open(world_->now, Path::kAnother);
+  ASSERT_TRUE(world_->run_until_reported());
+  EXPECT_EQ(world_->stored_numbers().size(), 27U);
+  EXPECT_EQ(world_->session().received, 1007U);
+}
+
 TEST_F(SessionCoreTest, ACrashedNodeIsSentAgainWhatWasNotDurable) {
   open();
   world_->makes_durable = false;
