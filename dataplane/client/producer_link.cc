@@ -137,7 +137,6 @@ void ProducerLink::follow_events(MonotonicNanos now) {
     return (events_ & (1U << static_cast<unsigned>(event))) != 0;
   };
   const unsigned seen = events_;
-  if (saw(SessionEvent::kCookie)) knows_shard_ = true;
   if (saw(SessionEvent::kOpened)) give_up_ = kNever;
   const bool has_others = config_.endpoints.size() > 1 || redirected_.has_value();
   if (saw(SessionEvent::kGoAway)) go_away(now);

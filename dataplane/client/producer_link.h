@@ -37,7 +37,11 @@ class ProducerLink {
   // Sends what is to be sent. False: the system takes no more now.
   bool send(MonotonicNanos now);
   // Told by the session's listener while it received or polled.
-  void note(SessionEvent event) { events_ |= 1U << static_cast<unsigned>(event); }
+  void note(SessionEvent event) {
+    events_ |= 1U << static_cast<unsigned>(event);
+    // At once: what is sent next is the OPEN, and then it is too late for another port.
+    if (event == SessionEvent::kCookie) knows_shard_ = true;
+  }
   // Acts on what was told.
   void follow_events(MonotonicNanos now);
 
