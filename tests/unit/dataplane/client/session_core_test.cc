@@ -2,47 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/dataplane/client/session_world.h"
+#include "tests/unit/dataplane/client/session_fixture.h"
 
 namespace penstock::client {
 namespace {
 
 using test::FakeNodeOptions;
-using test::NetworkOptions;
-using test::SessionWorld;
+using test::usual;
 
-std::span<const std::byte> bytes_of(std::string_view text) {
-  return std::as_bytes(std::span(text));
-}
-
-SessionOptions usual() {
-  SessionOptions options;
-  options.name = bytes_of("test");
-  options.frames = 64;
-  options.linger_ns = kNanosPerMilli;
-  return options;
-}
-
-class SessionCoreTest : public testing::Test {
- protected:
-  void make(const SessionOptions& options = usual(), const FakeNodeOptions& node = {},
-            const NetworkOptions& network = {}) {
-    world_ = std::make_unique<SessionWorld>(options, node, network, 1);
-  }
-  void open(const SessionOptions& options = usual(), const FakeNodeOptions& node = {},
-            const NetworkOptions& network = {}) {
-    make(options, node, network);
-    world_->core->open(world_->now, Path::kAnother);
-    ASSERT_TRUE(world_->run_until([&] { return world_->core->is_connected(); }));
-  }
-  void append(int messages, const std::string& subject = "a.b", std::size_t bytes = 64) {
-    for (int i = 0; i < messages; ++i) ASSERT_TRUE(world_->append(subject, bytes));
-  }
-  [[nodiscard]] std::uint64_t outcomes(Outcome outcome) const {
-    return world_->core->statistics().outcomes[static_cast<std::size_t>(outcome)];
-  }
-  std::unique_ptr<SessionWorld> world_;
-};
+class SessionCoreTest : public test::SessionFixture {};
 
 TEST_F(SessionCoreTest, MessagesAreStoredInOrderAndAcknowledgedOnce) {
   open();
