@@ -39,6 +39,8 @@ class LossDetector {
   void resend(FrameId id);
   // A lost frame was split: the rest is to be sent right behind its beginning.
   void split(FrameId beginning, FrameId rest);
+  // The node was heard after all: time-outs are as short as they were.
+  void heard() { timeouts_in_row_ = 0; }
   // Nothing is known of the frame any more: it will be sent as if it were new.
   void forget(FrameId id);
 
@@ -47,7 +49,6 @@ class LossDetector {
   [[nodiscard]] Losses time_out();
   // When the oldest frame under way times out; never when there is none.
   [[nodiscard]] MonotonicNanos deadline(const RttEstimator& rtt) const;
-  [[nodiscard]] unsigned timeouts_in_row() const { return timeouts_in_row_; }
 
  private:
   [[nodiscard]] std::size_t length(FrameId id) const {

@@ -23,10 +23,12 @@ void PathMtu::set_headers_bytes(std::size_t bytes) {
 
 void PathMtu::start(std::size_t peer_frame_bytes_max, bool same_path, MonotonicNanos now) {
   peer_bytes_ = std::max(peer_frame_bytes_max, pdp::kSmallFrameBytesMax);
-  if (!same_path) frame_bytes_ = first_bytes_;
+  if (!same_path) {
+    frame_bytes_ = first_bytes_;
+    long_lost_ = 0;
+  }
   frame_bytes_ = std::min(frame_bytes_, peer_bytes_);
   ceiling_bytes_ = std::min(options_.frame_bytes_max, peer_bytes_);
-  long_lost_ = 0;
   search(now);
 }
 

@@ -100,6 +100,7 @@ void SessionCore::begin_connection(const pdp::AcceptBody& accept, MonotonicNanos
   statistics_.credit_state = pdp::CreditState::kFlows;
   ++statistics_.openings;
   range_count_ = 0;
+  loss_.heard();
   if (!same_path_) {
     congestion_.start(loss_.next_transmission());
     rtt_ = {};
