@@ -37,7 +37,7 @@ class MessageQueue {
   [[nodiscard]] bool takes(const OutgoingMessage& message) const;
 
   // The reader: the oldest message, valid until pop(). False: there is none.
-  [[nodiscard]] bool front(QueuedMessage& message);
+  [[nodiscard]] bool front(QueuedMessage& queued);
   void pop();
   [[nodiscard]] bool empty() const {
     return head_.load(std::memory_order_relaxed) == tail_.load(std::memory_order_seq_cst);

@@ -76,7 +76,7 @@ LinkOptions ProducerLoop::options_for(std::size_t index) const {
           .suits_shard = !is_only || config_.session_name.empty()};
 }
 
-void ProducerLoop::wake() {
+void ProducerLoop::wake() const {
   const std::uint64_t one = 1;
   // A full counter wakes as well.
   if (write(wake_descriptor_, &one, sizeof one) < 0) return;

@@ -39,8 +39,8 @@ class ProducerLoop {
   // ---- Any thread --------------------------------------------------------------------------
   LoopRequests requests;
   // Wakes the loop if it sleeps.
-  void wake();
-  void wake_if_asleep() {
+  void wake() const;
+  void wake_if_asleep() const {
     if (asleep_.load(std::memory_order_seq_cst)) wake();
   }
   [[nodiscard]] ProducerStatistics statistics() const;

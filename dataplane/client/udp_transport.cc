@@ -22,8 +22,8 @@ bool set_option(int descriptor, int level, int name, const T& value) {
 // A path's MTU is found by what is answered: nothing is fragmented, and what the system thinks of
 // the path does not matter.
 bool probe_path(int descriptor, bool is_ipv6) {
-  return is_ipv6 ? set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, int{IPV6_PMTUDISC_PROBE})
-                 : set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, int{IP_PMTUDISC_PROBE});
+  return is_ipv6 ? set_option(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE)
+                 : set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 }
 
 }  // namespace
