@@ -12,6 +12,7 @@
 #include "dataplane/door/door_map.h"
 #include "dataplane/door/pdp/wire.h"
 #include "dataplane/frame/ip_network.h"
+#include "storage/log/log_writer.h"
 #include "dataplane/frame/port_addresses.h"
 #include "dataplane/port/eal.h"
 #include "storage/format/segment.h"
@@ -161,6 +162,14 @@ void check_pdp(Check& check, std::size_t i) {
   }
   if (!door.pdp.keys_required.empty() && door.pdp.keys.empty()) {
     check.refuse(at("door", i, "pdp.keys_required"), "demands keys, and pdp.keys names no file");
+  }
+  for (const VolumeConfig& volume : check.config.volumes) {
+    if (door.pdp.remembered > producers_max(volume.segment_bytes)) {
+      check.refuse(at("door", i, "pdp.remembered"),
+                   fmt::format("is more than the {} that a segment of volume {} can name; lower it, "
+                               "or raise the volume's segment_bytes",
+                               producers_max(volume.segment_bytes), volume.name));
+    }
   }
   if (door.pdp.remembered < door.pdp.sessions) {
     check.refuse(at("door", i, "pdp.remembered"), "must be at least pdp.sessions");

@@ -2,6 +2,7 @@
 #include "control/config/ports.h"
 #include "dataplane/door/pdp/node/session.h"
 #include "storage/format/segment.h"
+#include "storage/log/block_pool.h"
 
 namespace penstock {
 namespace {
@@ -28,7 +29,7 @@ std::uint64_t index_memory(const VolumeConfig& volume) {
 // Of a door that speaks PDP, on each shard.
 std::uint64_t pdp_memory(const PdpConfig& pdp) {
   const std::uint64_t each_open = sizeof(pdp::Session) + 4 * sizeof(std::uint32_t);
-  return pdp.sessions * each_open + pdp.remembered * ProducerTable::kBytesEach + pdp.hold +
+  return pdp.sessions * each_open + pdp.remembered * (ProducerTable::kBytesEach + 2 * sizeof(ProducerEntry)) + pdp.hold +
          kDoorBytes;
 }
 
@@ -54,7 +55,9 @@ std::uint64_t memory_bound(const Config& config) {
       if (door.kind == DoorKind::kPdp) bytes += pdp_memory(door.pdp);
     }
     for (const VolumeConfig& volume : config.volumes) {
-      if (volume.name == shard.volume) bytes += volume.memory + index_memory(volume);
+      if (volume.name != shard.volume) continue;
+      bytes +=
+          volume.memory + volume.memory / kBytesPerNote * sizeof(RunNote) + index_memory(volume);
     }
   }
   return bytes;

@@ -86,7 +86,7 @@ void ProducerLoop::run() {
   links_.front()->link.start(0, clock_.monotonic_now());
   while (!is_done()) {
     turn(clock_.monotonic_now());
-    sleep(clock_.monotonic_now());
+    rest(clock_.monotonic_now());
   }
   publish(clock_.monotonic_now() + kPublishNs);
   if (deliveries_ != nullptr) deliveries_->wake();
@@ -256,7 +256,7 @@ void ProducerLoop::expire_queued(MonotonicNanos now) {
   }
 }
 
-void ProducerLoop::sleep(MonotonicNanos now) {
+void ProducerLoop::rest(MonotonicNanos now) {
   if (has_more_) return;
   MonotonicNanos next = now + kSleepMaxNs;
   waits_.clear();

@@ -71,7 +71,7 @@ class ProducerLoop {
   void deliver(const Delivery& delivery);
   void fail_queued(Outcome outcome);
   void expire_queued(MonotonicNanos now);
-  void sleep(MonotonicNanos now);
+  void rest(MonotonicNanos now);
   void publish(MonotonicNanos now);
   [[nodiscard]] bool is_done() const;
 

@@ -103,11 +103,12 @@ void BlockBuilder::close_run() {
   CHECK_GT(run_.messages, 0U);
   run_open_ = false;
   put_head();
-  block_->run_notes[block_->notes++] = {.set = run_.set,
-                                        .messages = run_.messages,
-                                        .payload_bytes = run_.payload_bytes,
-                                        .producer = run_.late ? kNoProducer : run_.producer,
-                                        .producer_end = run_.sequence + run_.messages};
+  block_->run_notes[block_->notes++] = {
+      .set = run_.set,
+      .messages = run_.messages,
+      .payload_bytes = static_cast<std::uint32_t>(run_.payload_bytes),
+      .producer = run_.late ? kNoProducer : run_.producer,
+      .producer_end = run_.sequence + run_.messages};
   block_->total.messages += run_.messages;
   block_->total.bytes += run_.payload_bytes;
   BlockHeader& of_block = block_->header;

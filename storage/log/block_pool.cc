@@ -3,13 +3,6 @@
 #include "base/check.h"
 
 namespace penstock {
-namespace {
-
-// Runs that a block may hold: with more of them it is sealed early, so that the notes stay a small
-// part of the block's memory.
-constexpr std::size_t kBytesPerNote = 512;
-
-}  // namespace
 
 BlockPool::BlockPool(std::span<std::byte> memory, std::uint32_t block_bytes) : memory_(memory) {
   CHECK_EQ(reinterpret_cast<std::uintptr_t>(memory.data()) % kPageBytes, 0U);

@@ -32,10 +32,14 @@ struct MessageCount {
 struct RunNote {
   CaptureSetId set;
   std::uint32_t messages = 0;
-  std::uint64_t payload_bytes = 0;
+  std::uint32_t payload_bytes = 0;
   ProducerIndex producer = kNoProducer;
   std::uint64_t producer_end = 0;  // the session's sequence behind the run's last message
 };
+
+// Runs that a block may hold: with more of them it is sealed early, so that the notes stay a small
+// part of the block's memory.
+inline constexpr std::size_t kBytesPerNote = 512;
 
 // A block buffer and what is known of its contents.
 struct Block {

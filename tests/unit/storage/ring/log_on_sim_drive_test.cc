@@ -132,6 +132,53 @@ TEST(LogOnSimDrive, AfterAFailureAtAnyOperationEachSessionGoesOnBehindItsLastRun
   fail_at_every_operation("sim_chosen_faults_of_sessions", 3);
 }
 
+// Several lives on one drive, each with faults of its own, ended by a kill or a power cut.
+TEST(LogOnSimDrive, LifeAfterLifeEachSessionGoesOnBehindItsLastRun) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr std::uint64_t kSeeds = 8;
+#else
+  constexpr std::uint64_t kSeeds = 80;
+#endif
+  constexpr std::array kFaults{SimFault::kError, SimFault::kShortWrite, SimFault::kNoSpace,
+                               SimFault::kPowerCut};
+  std::uint64_t cases = 0;
+  std::uint64_t failed = 0;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    World world(seed);
+    Rng rng(seed);
+    SimLifeOptions options{.block_bytes = 32 * 1024, .payload_bytes = 4'000, .sessions = 5};
+    if (rng.chance(500'000)) options.durability = Durability::kFlush;
+    for (unsigned round = 0; round < 8; ++round, ++cases) {
+      SimExpectation expected{.payload_bytes = options.payload_bytes};
+      {
+        SimLife life(world.drive, world.clock, rng.next(), options);
+        if (rng.chance(700'000)) {
+          world.drive.fail_in(rng.below(120), kFaults[rng.below(kFaults.size())]);
+        }
+        const std::uint64_t steps = 20 + rng.below(600);
+        for (std::uint64_t i = 0; i < steps && world.drive.has_power(); ++i) {
+          for (std::uint64_t left = rng.below(4); left > 0; --left) {
+            static_cast<void>(life.append());
+          }
+          if (rng.chance(50'000)) life.log().seal();
+          life.step();
+        }
+        expected.durable = life.durable();
+        expected.appended = life.appended();
+        expected.sessions = life.sessions();
+      }
+      if (!world.drive.has_power() || rng.chance(600'000)) world.drive.crash();
+      world.drive.heal();
+      const std::string wrong = what_is_wrong(world.drive, expected);
+      if (wrong.empty()) continue;
+      ++failed;
+      ADD_FAILURE() << "seed " << seed << ", life " << round << ": " << wrong;
+      break;
+    }
+  }
+  fmt::print("FIGURE name=sim_lives_of_sessions cases={} failed={}\n", cases, failed);
+}
+
 // All runs of most sessions are in segments that are retired by then.
 TEST(LogOnSimDrive, AfterPowerCutsSessionsAreKnownWhoseRunsWereRetired) {
   constexpr std::uint64_t kSessions = 40;
