@@ -12,12 +12,12 @@
 #include "dataplane/door/door_map.h"
 #include "dataplane/door/pdp/wire.h"
 #include "dataplane/frame/ip_network.h"
-#include "storage/log/log_writer.h"
 #include "dataplane/frame/port_addresses.h"
 #include "dataplane/port/eal.h"
 #include "storage/format/segment.h"
 #include "storage/log/block_pool.h"
 #include "storage/log/keeper.h"
+#include "storage/log/log_writer.h"
 #include "storage/read/subject_filter.h"
 
 namespace penstock {
@@ -165,10 +165,11 @@ void check_pdp(Check& check, std::size_t i) {
   }
   for (const VolumeConfig& volume : check.config.volumes) {
     if (door.pdp.remembered > producers_max(volume.segment_bytes)) {
-      check.refuse(at("door", i, "pdp.remembered"),
-                   fmt::format("is more than the {} that a segment of volume {} can name; lower it, "
-                               "or raise the volume's segment_bytes",
-                               producers_max(volume.segment_bytes), volume.name));
+      check.refuse(
+          at("door", i, "pdp.remembered"),
+          fmt::format("is more than the {} that a segment of volume {} can name; lower it, "
+                      "or raise the volume's segment_bytes",
+                      producers_max(volume.segment_bytes), volume.name));
     }
   }
   if (door.pdp.remembered < door.pdp.sessions) {

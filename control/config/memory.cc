@@ -29,7 +29,8 @@ std::uint64_t index_memory(const VolumeConfig& volume) {
 // Of a door that speaks PDP, on each shard.
 std::uint64_t pdp_memory(const PdpConfig& pdp) {
   const std::uint64_t each_open = sizeof(pdp::Session) + 4 * sizeof(std::uint32_t);
-  return pdp.sessions * each_open + pdp.remembered * (ProducerTable::kBytesEach + 2 * sizeof(ProducerEntry)) + pdp.hold +
+  return pdp.sessions * each_open +
+         pdp.remembered * (ProducerTable::kBytesEach + 2 * sizeof(ProducerEntry)) + pdp.hold +
          kDoorBytes;
 }
 

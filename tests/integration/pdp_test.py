@@ -66,7 +66,8 @@ class Producers(unittest.TestCase):
         return [f"line {i}".encode() for i in range(first, first + count)]
 
     def expect_balanced(self, node):
-        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "nothing in flight")
+        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0,
+                   "nothing in flight")
         self.assertTrue(node.ledger()["balanced"])
 
 

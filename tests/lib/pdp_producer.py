@@ -7,8 +7,8 @@ import struct
 import time
 
 MAGIC, VERSION = 0x4450, 1
-(HELLO, COOKIE, OPEN, ACCEPT, REFUSE, DATA, SKIP, ACK, REJECT, SUBJECT, CAPTURE, PING, CLOSE, CLOSED,
- GO_AWAY, CHALLENGE, RESPONSE, RESET) = range(1, 19)
+(HELLO, COOKIE, OPEN, ACCEPT, REFUSE, DATA, SKIP, ACK, REJECT, SUBJECT, CAPTURE, PING, CLOSE,
+ CLOSED, GO_AWAY, CHALLENGE, RESPONSE, RESET) = range(1, 19)
 NONE, RECEIVED, WRITTEN, DURABLE = range(4)
 
 
@@ -110,7 +110,8 @@ class Producer:
     def accepted(self):
         body = self.seen[ACCEPT]
         (self.session, self.boot, following, _, self.limit, self.credit_bytes, self.idle_ms,
-         self.frame_bytes_max, self.shard, self.shards) = struct.unpack_from("<QQQQQIIHHH", body, 32)
+         self.frame_bytes_max, self.shard,
+         self.shards) = struct.unpack_from("<QQQQQIIHHH", body, 32)
         if not self.held:
             self.next = max(self.next, following)
         self.held = {s: f for s, f in self.held.items() if s + f[0] > following}
