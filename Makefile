@@ -7,6 +7,7 @@
 #   tests/unit/LIBRARY, sim, crash      one GoogleTest program each, of all *.cc in the folder
 #   tests/fuzz/NAME_fuzz.cc             one libFuzzer program each
 #   tests/lib                           linked into every test program
+#   dataplane/client                    libpenstock.so besides, for other people's programs
 # BUILD says how: release (default), asan, tsan, fuzz. All that is made lands in build/$(BUILD).
 
 SHELL       := /bin/bash
@@ -40,6 +41,7 @@ PKG_base      := libisal fmt
 PKG_storage   := $(PKG_base) liburing
 PKG_dataplane := $(PKG_storage) libdpdk libcrypto
 PKG_control   := $(PKG_dataplane) spdlog tomlplusplus nlohmann_json CLI11
+PKG_client    := $(PKG_base) libcrypto
 LIBRARIES     := base storage dataplane control
 
 # pkg-config is asked once for each, and only when something is compiled: `make deps`, `make help`
@@ -53,7 +55,7 @@ CFLAGS_$(1) = $$(call once,CFLAGS_$(1),$$(patsubst -I%,-isystem%,$$(filter-out -
                 $$(call pkg,--cflags $(PKG_$(1))))))
 LIBS_$(1)   = $$(call once,LIBS_$(1),$$(call pkg,--libs $(PKG_$(1))))
 endef
-$(foreach l,$(LIBRARIES),$(eval $(call ask,$(l))))
+$(foreach l,$(LIBRARIES) client,$(eval $(call ask,$(l))))
 MARCH = $(call once,MARCH,$(filter -march=%,$(call pkg,--cflags libdpdk)))
 
 # -Wconversion without -Wsign-conversion: no value may shrink unseen on its way to drive or wire.
@@ -119,6 +121,12 @@ FLAGS_tests     = $(CFLAGS_$(firstword $(filter $(LIBRARIES),$(word 3,$(1))) con
 words_of        = $(subst /, ,$(1))
 flags_of        = $(call FLAGS_$(firstword $(call words_of,$(1))),$(call words_of,$(1)))
 
+# What the producer library is made of; the same objects go into our own programs. Nothing of it is
+# seen from outside but what penstock.h declares.
+SRC_client := $(call under,dataplane/client base storage/format) \
+              $(filter-out dataplane/door/pdp/node/%,$(call under,dataplane/door/pdp))
+$(call objects,$(SRC_client)): CXXFLAGS += -fPIC -fvisibility=hidden
+
 # ---- What is made of it --------------------------------------------------------------------------
 
 # program: adds to the list $(1), if it has sources, the program $(2) under $(OUT), of the sources
@@ -147,6 +155,17 @@ $(call make_program,PROGRAMS,penstock-blast,$(call under,perf/blast),dataplane)
 $(call make_program,PROGRAMS,perf/micro,$(BENCHES),control,-lbenchmark_main -lbenchmark)
 $(foreach n,$(filter-out blast micro,$(PERF_ALL)),\
   $(call make_program,PROGRAMS,perf/$(n),$(call under,perf/$(n)),control))
+
+ifeq ($(BUILD),release)
+VERSION := $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' base/version.h)
+CLIENT  := libpenstock.so.0
+PROGRAMS += $(CLIENT)
+$(OUT)/$(CLIENT): $(call objects,$(SRC_client)) dataplane/client/libpenstock.map $(OUT)/$(CLIENT).parts
+	@echo "  link    $@"
+	@$(CXX) $(LDFLAGS) -shared -Wl,-soname,$(CLIENT) -Wl,--no-undefined \
+	  -Wl,--version-script=dataplane/client/libpenstock.map $(filter %.o,$^) -o $@ $(LIBS_client)
+$(OUT)/$(CLIENT).parts: PARTS = $(SRC_client)
+endif
 
 # A test folder with a main.cc of its own is not given GoogleTest's.
 gtest = $(if $(filter %/main.cc,$(1)),,-lgtest_main) -lgmock -lgtest
@@ -291,21 +310,29 @@ UNITDIR    ?= $(PREFIX)/lib/systemd/system
 # SOURCE:PLACE pairs of what is installed, so that uninstall cannot forget one.
 INSTALLED = $(OUT)/penstockd:$(PREFIX)/sbin/penstockd \
             $(foreach p,penstock penstock-blast,$(OUT)/$(p):$(PREFIX)/bin/$(p)) \
+            $(OUT)/$(CLIENT):$(PREFIX)/lib/$(CLIENT) \
+            $(foreach h,penstock.h penstock.hpp,dataplane/client/$(h):$(PREFIX)/include/$(h)) \
+            $(OUT)/penstock.pc:$(PREFIX)/lib/pkgconfig/penstock.pc \
             $(foreach m,$(wildcard docs/man/*.[1-8]),$\
               $(m):$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
             $(foreach u,$(wildcard nic-config/*.service),$(u):$(UNITDIR)/$(notdir $(u))) \
             $(foreach e,$(wildcard docs/penstock.toml),$\
               $(e):$(SYSCONFDIR)/penstock/penstock.toml.example)
 
-install: all ## Install to DESTDIR, PREFIX (/usr/local) and SYSCONFDIR (/etc)
+$(OUT)/penstock.pc: dataplane/client/penstock.pc.in base/version.h FORCE
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' $< >$@
+
+install: all $(OUT)/penstock.pc ## Install to DESTDIR, PREFIX (/usr/local) and SYSCONFDIR (/etc)
 	@for pair in $(INSTALLED); do \
 	  mode=644; if [[ -x $${pair%%:*} ]]; then mode=755; fi; \
 	  echo "  install $(DESTDIR)$${pair#*:}"; \
 	  install -D -m $$mode "$${pair%%:*}" "$(DESTDIR)$${pair#*:}"; \
 	done
+	@ln -sf $(CLIENT) "$(DESTDIR)$(PREFIX)/lib/libpenstock.so"
 
 uninstall: ## Remove what install put there
-	@rm -fv $(foreach pair,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))')
+	@rm -fv $(foreach pair,$(INSTALLED),'$(DESTDIR)$(lastword $(subst :, ,$(pair)))') \
+	  '$(DESTDIR)$(PREFIX)/lib/libpenstock.so'
 
 clean: ## Remove everything that was built
 	@rm -rf build

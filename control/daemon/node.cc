@@ -41,6 +41,7 @@ bool stopping(const volatile std::sig_atomic_t& stop) { return stop != 0; }
 
 Node::~Node() {
   shards_.clear();
+  handover_.reset();  // it may hold packets of the ports' pools
   for (const auto& port : ports_) port->stop();
   ports_.clear();
 }

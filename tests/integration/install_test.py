@@ -12,6 +12,9 @@ from tests.lib.harness import REPO, run
 WANTED = {"usr/sbin/penstockd", "usr/bin/penstock", "usr/bin/penstock-blast",
           "usr/share/man/man8/penstockd.8", "usr/share/man/man1/penstock.1",
           "usr/share/man/man1/penstock-blast.1", "usr/share/man/man5/penstock.toml.5",
+          "usr/share/man/man3/libpenstock.3", "usr/share/man/man5/penstock.producer.5",
+          "usr/lib/libpenstock.so.0", "usr/lib/libpenstock.so", "usr/lib/pkgconfig/penstock.pc",
+          "usr/include/penstock.h", "usr/include/penstock.hpp",
           "etc/penstock/penstock.toml.example"}
 
 

@@ -215,6 +215,7 @@ void PdpNode::go_away(std::uint32_t deadline_ms) {
   for (std::size_t slot = 0; slot < sessions_.capacity(); ++slot) {
     Session& session = sessions_.at(slot);
     if (session.connection == 0) continue;
+    sequencer_.forget_held(session);  // not acknowledged: it goes where the producer goes
     sender_.send(session, FrameType::kGoAway, body, endpoint);  // a courtesy: unsent is no loss
   }
 }

@@ -263,7 +263,9 @@ TEST(Config, QueuesOfOneInterfaceAreSeveralPorts) {
 TEST(Config, MemoryBoundGrowsWithWhatIsConfigured) {
   const Config small = parse_config(kSmallest, "a").value();
   const Config large = parse_config(smallest_with("path", "memory = \"1GiB\"\npath"), "b").value();
-  EXPECT_EQ(memory_bound(large) - memory_bound(small), 1 * kGiB - 32 * kMiB);
+  const std::uint64_t more = memory_bound(large) - memory_bound(small);
+  EXPECT_GE(more, 1 * kGiB - 32 * kMiB);
+  EXPECT_LE(more, (1 * kGiB - 32 * kMiB) / 100 * 105) << "notes of runs are a small part";
 }
 
 }  // namespace

@@ -1,0 +1,243 @@
+// The C interface over the producer: penstock.h.
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "base/version.h"
+#include "dataplane/client/penstock.h"
+#include "dataplane/client/producer.h"
+
+namespace {
+
+using penstock::client::Delivery;
+using penstock::client::Outcome;
+using penstock::client::Produced;
+using penstock::client::Producer;
+using penstock::client::ProducerConfig;
+
+struct ErrorText {
+  penstock_err_t err;
+  const char* name;
+  const char* text;
+};
+constexpr ErrorText kErrors[] = {
+    {PENSTOCK_OK,              "OK",          "no error"                                  },
+    {PENSTOCK_ERR_QUEUE_FULL,  "QUEUE_FULL",  "the producer's queue is full"              },
+    {PENSTOCK_ERR_TOO_LARGE,   "TOO_LARGE",   "too long for a frame"                      },
+    {PENSTOCK_ERR_BAD_SUBJECT, "BAD_SUBJECT", "the subject is none"                       },
+    {PENSTOCK_ERR_BAD_FIELD,   "BAD_FIELD",   "key or headers are too long"               },
+    {PENSTOCK_ERR_CLOSED,      "CLOSED",      "the producer is closed"                    },
+    {PENSTOCK_ERR_TIMED_OUT,   "TIMED_OUT",   "not everything was reported in time"       },
+    {PENSTOCK_ERR_INVALID,     "INVALID",     "an argument or a setting is wrong"         },
+    {PENSTOCK_ERR_EXPIRED,     "EXPIRED",     "not acknowledged within message.timeout.ms"},
+    {PENSTOCK_ERR_PURGED,      "PURGED",      "given up"                                  },
+    {PENSTOCK_ERR_NO_STREAM,   "NO_STREAM",   "no stream of the node captures the subject"},
+    {PENSTOCK_ERR_REJECTED,    "REJECTED",    "the node can never store it"               },
+};
+
+const ErrorText& text_of(penstock_err_t err) {
+  static constexpr ErrorText kUnknown{PENSTOCK_ERR_INVALID, "UNKNOWN", "an unknown error"};
+  const auto* found = std::ranges::find(kErrors, err, &ErrorText::err);
+  return found == std::end(kErrors) ? kUnknown : *found;
+}
+
+void say(const std::string& why, char* errstr, size_t errstr_bytes) {
+  if (errstr != nullptr && errstr_bytes > 0) {
+    std::snprintf(errstr, errstr_bytes, "%s", why.c_str());
+  }
+}
+
+penstock_err_t error_of(const Delivery& delivery) {
+  switch (delivery.outcome) {
+    case Outcome::kAcknowledged:
+    case Outcome::kSent: return PENSTOCK_OK;
+    case Outcome::kExpired: return PENSTOCK_ERR_EXPIRED;
+    case Outcome::kTooLarge: return PENSTOCK_ERR_TOO_LARGE;
+    case Outcome::kPurged: return PENSTOCK_ERR_PURGED;
+    case Outcome::kRejected: break;
+  }
+  switch (delivery.reason) {
+    case penstock::pdp::RejectReason::kNoStream: return PENSTOCK_ERR_NO_STREAM;
+    case penstock::pdp::RejectReason::kBadSubject: return PENSTOCK_ERR_BAD_SUBJECT;
+    default: return PENSTOCK_ERR_REJECTED;
+  }
+}
+
+penstock_err_t error_of(Produced produced) {
+  switch (produced) {
+    case Produced::kQueued: return PENSTOCK_OK;
+    case Produced::kQueueFull: return PENSTOCK_ERR_QUEUE_FULL;
+    case Produced::kTooLarge: return PENSTOCK_ERR_TOO_LARGE;
+    case Produced::kBadSubject: return PENSTOCK_ERR_BAD_SUBJECT;
+    case Produced::kBadField: return PENSTOCK_ERR_BAD_FIELD;
+    case Produced::kClosed: return PENSTOCK_ERR_CLOSED;
+  }
+  return PENSTOCK_ERR_INVALID;
+}
+
+std::span<const std::byte> bytes_of(const void* at, size_t bytes) {
+  return {static_cast<const std::byte*>(at), at == nullptr ? 0 : bytes};
+}
+
+// As a message has them (storage/format/message.h); false: a name or all of them are too long.
+bool encode_headers(const penstock_message_t& message, std::vector<std::byte>& into) {
+  constexpr size_t kMax = 65'535;
+  into.clear();
+  for (size_t i = 0; i < message.header_count; ++i) {
+    const penstock_header_t& header = message.headers[i];
+    const size_t name_bytes = std::strlen(header.name);
+    const auto value = bytes_of(header.value, header.value_bytes);
+    if (name_bytes > kMax || value.size() > kMax ||
+        into.size() + name_bytes + value.size() + 6 > kMax) {
+      return false;
+    }
+    const auto name_length = static_cast<std::uint16_t>(name_bytes);
+    const auto value_length = static_cast<std::uint32_t>(value.size());
+    const auto add = [&](const void* at, size_t bytes) {
+      const auto* from = static_cast<const std::byte*>(at);
+      into.insert(into.end(), from, from + bytes);
+    };
+    add(&name_length, sizeof name_length);
+    add(header.name, name_bytes);
+    add(&value_length, sizeof value_length);
+    add(value.data(), value.size());
+  }
+  return true;
+}
+
+// Since when there is a field: what a caller's shorter structure lacks counts as zero.
+template <class T>
+bool known_copy(const T* from, T& into) {
+  if (from == nullptr || from->size < sizeof from->size) return false;
+  into = {};
+  std::memcpy(&into, from, std::min(from->size, sizeof into));
+  return true;
+}
+
+}  // namespace
+
+struct penstock_conf {
+  ProducerConfig config;
+  penstock_report_cb callback = nullptr;
+  void* opaque = nullptr;
+};
+
+struct penstock_producer final : penstock::client::DeliveryListener {
+  void on_delivery(const Delivery& delivery) override {
+    const penstock_report_t report{.size = sizeof report,
+                                   .err = error_of(delivery),
+                                   .may_be_stored = delivery.may_be_stored ? 1 : 0,
+                                   .session = delivery.session,
+                                   .sequence = delivery.sequence,
+                                   .opaque = std::bit_cast<void*>(delivery.opaque)};
+    callback(&report, opaque);
+  }
+  penstock_report_cb callback = nullptr;
+  void* opaque = nullptr;
+  std::unique_ptr<Producer> producer;
+};
+
+penstock_conf_t* penstock_conf_new(void) { return new penstock_conf; }
+void penstock_conf_destroy(penstock_conf_t* conf) { delete conf; }
+
+penstock_err_t penstock_conf_set(penstock_conf_t* conf, const char* name, const char* value,
+                                 char* errstr, size_t errstr_bytes) {
+  if (conf == nullptr || name == nullptr || value == nullptr) return PENSTOCK_ERR_INVALID;
+  const auto set = conf->config.set(name, value);
+  if (set) return PENSTOCK_OK;
+  say(set.error().what, errstr, errstr_bytes);
+  return PENSTOCK_ERR_INVALID;
+}
+
+void penstock_conf_set_report_cb(penstock_conf_t* conf, penstock_report_cb callback, void* opaque) {
+  conf->callback = callback;
+  conf->opaque = opaque;
+}
+
+penstock_producer_t* penstock_producer_new(const penstock_conf_t* conf, char* errstr,
+                                           size_t errstr_bytes) {
+  auto made = std::make_unique<penstock_producer>();
+  made->callback = conf->callback;
+  made->opaque = conf->opaque;
+  auto started = Producer::start(conf->config, conf->callback == nullptr ? nullptr : made.get());
+  if (!started) {
+    say(started.error().what, errstr, errstr_bytes);
+    return nullptr;
+  }
+  made->producer = std::move(*started);
+  return made.release();
+}
+
+void penstock_producer_destroy(penstock_producer_t* producer) { delete producer; }
+
+penstock_err_t penstock_produce(penstock_producer_t* producer, const penstock_message_t* message,
+                                int flags) {
+  penstock_message_t known;
+  if (producer == nullptr || !known_copy(message, known) || known.subject == nullptr) {
+    return PENSTOCK_ERR_INVALID;
+  }
+  thread_local std::vector<std::byte> headers;
+  if (!encode_headers(known, headers)) return PENSTOCK_ERR_BAD_FIELD;
+  const penstock::client::OutgoingMessage outgoing{
+      .subject = known.subject,
+      .key = bytes_of(known.key, known.key_bytes),
+      .headers = headers,
+      .payload = bytes_of(known.payload, known.payload_bytes)};
+  const auto when_full = (flags & PENSTOCK_F_BLOCK) != 0 ? penstock::client::WhenFull::kBlock
+                                                         : penstock::client::WhenFull::kFail;
+  return error_of(
+      producer->producer->produce(outgoing, std::bit_cast<std::uint64_t>(known.opaque), when_full));
+}
+
+int penstock_poll(penstock_producer_t* producer, int timeout_ms) {
+  return static_cast<int>(producer->producer->poll(timeout_ms));
+}
+
+penstock_err_t penstock_flush(penstock_producer_t* producer, int timeout_ms) {
+  return producer->producer->flush(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT;
+}
+
+void penstock_purge(penstock_producer_t* producer, int sent_too) {
+  producer->producer->purge(sent_too != 0);
+}
+
+penstock_err_t penstock_close(penstock_producer_t* producer, int timeout_ms) {
+  return producer->producer->close(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT;
+}
+
+size_t penstock_outq_len(penstock_producer_t* producer) {
+  return producer->producer->statistics().messages_held;
+}
+
+penstock_err_t penstock_stats(penstock_producer_t* producer, penstock_stats_t* stats) {
+  if (producer == nullptr || stats == nullptr || stats->size < sizeof stats->size) {
+    return PENSTOCK_ERR_INVALID;
+  }
+  const auto now = producer->producer->statistics();
+  const auto of = [&](Outcome outcome) {
+    return now.sessions.outcomes[static_cast<std::size_t>(outcome)];
+  };
+  std::uint64_t reported = 0;
+  for (const std::uint64_t outcome : now.sessions.outcomes) reported += outcome;
+  const std::uint64_t good = of(Outcome::kAcknowledged) + of(Outcome::kSent);
+  penstock_stats_t all{.size = std::min(stats->size, sizeof all),
+                       .messages = now.sessions.messages,
+                       .message_bytes = now.sessions.message_bytes,
+                       .held = now.messages_held,
+                       .acknowledged = good,
+                       .failed = reported - good,
+                       .frames_sent = now.sessions.frames_sent,
+                       .frames_resent = now.sessions.frames_resent,
+                       .bytes_sent = now.sessions.bytes_sent,
+                       .rtt_min_ns = now.sessions.rtt_min_ns,
+                       .rtt_smoothed_ns = now.sessions.rtt_smoothed_ns,
+                       .sessions_open = now.sessions_open,
+                       .failovers = now.failovers,
+                       .lost = now.sessions.lost};
+  std::memcpy(stats, &all, all.size);
+  return PENSTOCK_OK;
+}
+
+const char* penstock_err2str(penstock_err_t err) { return text_of(err).text; }
+const char* penstock_err2name(penstock_err_t err) { return text_of(err).name; }
+const char* penstock_version_str(void) { return penstock::kVersion.data(); }
