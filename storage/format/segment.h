@@ -4,8 +4,8 @@
 //
 // The header is written when the log takes the slot, index and footer when the segment is closed.
 // In a closed segment every byte is covered: the bytes from the last block to the footer are the
-// index and zeros, under index_crc. A footer whose generation is not the header's is a leftover and
-// counts as none.
+// index and zeros, under index_crc. A footer whose generation is not the header's is in the wrong
+// place and counts as none.
 #pragma once
 
 #include <vector>

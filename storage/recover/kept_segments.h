@@ -14,7 +14,7 @@ namespace penstock {
 // Whether the header was made for this slot of this volume.
 [[nodiscard]] bool belongs_to(const SegmentHeader& header, const Superblock& superblock,
                               SlotIndex slot);
-// Whether the footer closes this very segment. Any other is a leftover.
+// Whether the footer closes this very segment. Any other is in the wrong place.
 [[nodiscard]] bool closes(const SegmentFooter& footer, const SegmentHeader& header);
 
 // The block behind the last one of a closed segment.

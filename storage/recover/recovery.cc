@@ -129,7 +129,12 @@ Result<> VolumeRecovery::sort_segment(const SegmentHeader& header) {
   } else if (footer && closes(*footer, header)) {
     kept.closed = true;
     kept.footer = *footer;
-  } else if (!footer && footer.error().code != Errc::kNotFound) {
+  } else if (footer) {
+    // The page was blank before the slot was used; unless another use of it began just now.
+    auto again = was_used_again(device_, header);
+    if (!again) return std::unexpected(std::move(again.error()));
+    if (!*again) find(Finding::Kind::kCorruptFooter, "segment footer: of another segment");
+  } else if (footer.error().code != Errc::kNotFound) {
     find(Finding::Kind::kCorruptFooter, footer.error().what);
   }
   logs_[LogNumber(header.log)].segments.push_back(kept);

@@ -187,14 +187,14 @@ Result<> SegmentChecker::read_footer() {
     }
     return {};
   }
-  if (!closes(*footer, header_)) return {};
   footer_ = *footer;
   footer_state_ = FooterState::kWhole;
-  if (footer->slot != header_.slot || footer->segment_bytes != header_.segment_bytes ||
+  const bool ours = closes(*footer, header_);
+  if (!ours || footer->slot != header_.slot || footer->segment_bytes != header_.segment_bytes ||
       footer->base_sequence != header_.base_sequence) {
     footer_state_ = FooterState::kDamaged;
     find(Finding::Kind::kCorruptFooter, footer_page_, footer_page_ + 1,
-         "segment footer: contradicts the header");
+         ours ? "segment footer: contradicts the header" : "segment footer: of another segment");
   }
   return {};
 }

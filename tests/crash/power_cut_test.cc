@@ -2,8 +2,7 @@
 // of the keeper too. At each one the world is forked, the fork loses power, and what is on its
 // drive is judged: nothing that had been reported durable is missing, nothing was invented, the
 // order is kept, and `verify` has nothing to complain about.
-#include <cstdlib>
-
+#include "tests/crash/lab.h"
 #include "tests/lib/sim_life.h"
 
 namespace penstock {
@@ -59,13 +58,12 @@ class PowerCuts {
     ++failed_;
     ADD_FAILURE() << "seed " << seed_ << ", cut " << cases_ << " ("
                   << (options_.durability == Durability::kSync ? "sync" : "flush") << "): " << wrong
-                  << "; again: PENSTOCK_CRASH_SEED=" << seed_
-                  << " build/release/tests/crash --gtest_filter=PowerCut.*";
+                  << "; again: " << lab::replay();
   }
 
   // Retention may be about to take the oldest segment.
-  [[nodiscard]] SimExpectation expected() const {
-    SimExpectation expected{
+  [[nodiscard]] LogExpectation expected() const {
+    LogExpectation expected{
         .durable = life_->durable(), .appended = life_->appended(), .payload_bytes = kPayloadBytes};
     const auto& segments = life_->segments();
     // One message a block.
@@ -84,8 +82,7 @@ class PowerCuts {
 };
 
 void cut_everywhere(Durability durability, const char* name) {
-  const char* chosen = std::getenv("PENSTOCK_CRASH_SEED");
-  PowerCuts cuts(durability, chosen == nullptr ? 1 : std::stoull(chosen));
+  PowerCuts cuts(durability, lab::seed());
   cuts.run();
   fmt::print("FIGURE name=power_cuts_{} cases={} failed={}\n", name, cuts.cases(), cuts.failed());
 #ifndef __SANITIZE_ADDRESS__

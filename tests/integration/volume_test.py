@@ -134,28 +134,6 @@ class Kinds(VolumeTest):
 
 
 class Limits(VolumeTest):
-    def test_full_volume_stops_admitting_and_goes_on_when_there_is_room(self):
-        folder = self.mounted(64)
-        ballast = folder / "ballast"
-        ballast.write_bytes(bytes(20 << 20))
-        node = Node(self.host, config(folder / "volume", memory="4MiB")).start()
-        blast(self.host, node, "--size", 1000, "--count", 80000, "--rate", 100000)
-        wait_until(lambda: node.ledger()["total"]["dropped_by"]["volume_full"]["messages"],
-                   "the volume full", process=node.process)
-        full = self.expect_balanced(node)
-        self.assertEqual(full["volumes"][0]["volume_full"], 1)
-        ballast.unlink()
-        wait_until(lambda: node.ledger()["volumes"][0]["volume_full"] == 0, "room noticed",
-                   process=node.process)
-        before = node.total("stored")
-        sent = blast(self.host, node, "--size", 1000, "--count", 5000, "--rate", 100000)
-        wait_until(lambda: node.total("stored") >= before + sent["messages"] - 100,
-                   "stored again without a restart", process=node.process)
-        self.assertEqual(node.drain(), 0)
-        stored = self.expect_balanced(node)["total"]["stored"]["messages"]
-        self.assertEqual(len(node.payloads()), stored)
-        self.assertTrue(node.json("verify")["clean"])
-
     def test_limits_of_the_process_are_said_and_kill_nobody(self):
         node = Node(self.host, config())
         node.wrapper = ["prlimit", "--fsize=6000000"]  # the head fits, a segment does not
@@ -185,44 +163,6 @@ class Limits(VolumeTest):
         self.assertIn("trimmed", first.stderr)
         self.assertEqual(node.drain(), 0)
         self.assertTrue(node.json("verify")["clean"])
-
-    def test_slow_drive_drops_are_counted_and_memory_stays_bounded(self):
-        image = self.host.folder / "slow"
-        with open(image, "wb") as file:
-            file.truncate(64 << 20)
-        export = self.host.folder / "export"
-        export.write_bytes(b"")
-        daemon = self.host.start(
-            "qemu-storage-daemon", "--object", "throttle-group,id=slow,x-bps-write=20000000",
-            "--blockdev", f"driver=file,node-name=file,filename={image},cache.direct=on",
-            "--blockdev", "driver=throttle,node-name=disk,throttle-group=slow,file=file",
-            "--export", f"type=fuse,id=e,node-name=disk,mountpoint={export},writable=on",
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        if not self.is_up(daemon, export):
-            self.skipTest("no FUSE here: " + daemon.stderr.read().decode()[-200:])
-        # Not --direct-io: over FUSE the kernel then puts merged writes in each other's place
-            # (fio finds so).
-        device = run("losetup", "--find", "--show", export).stdout.strip()
-        self.host.undo.callback(run, "losetup", "--detach", device, check=False)
-        node = Node(self.host, config(device, memory="4MiB")).start()
-        sent = blast(self.host, node, "--size", 1000, "--count", 1000000)
-        wait_until(lambda: node.total("offered") >= sent["messages"], "all offered",
-                   process=node.process)
-        resident = resident_bytes(node.process.pid)
-        bound = node.json("config", "check")["memory_bound"]
-        self.assertLessEqual(resident, bound * 1.05)
-        ledger = self.expect_balanced(node)
-        self.assertGreater(ledger["total"]["dropped"]["messages"], 0)
-        wait_until(lambda: node.total("in_flight") == 0, "the rest on the drive",
-                   process=node.process)
-        self.assertEqual(node.drain(), 0)
-        numbers = numbers_of(node.payloads())
-        self.assertEqual(len(numbers), self.expect_balanced(node)["total"]["stored"]["messages"])
-        self.assertEqual(numbers, sorted(set(numbers)))
-
-    def is_up(self, daemon, export):
-        return wait_until(lambda: daemon.poll() is not None or export.stat().st_size > 0,
-                          "the exported drive") and daemon.poll() is None
 
 
 def resident_bytes(pid):

@@ -1,5 +1,7 @@
 """Block devices with a storage daemon behind them, which logs, fails or delays what is written."""
 
+import json
+import socket
 import struct
 import subprocess
 
@@ -23,11 +25,14 @@ class Drive:
             file.truncate(megabytes << 20)
         self.export = host.folder / f"{name}.export"
         self.export.write_bytes(b"")
+        self.monitor = host.folder / f"{name}.monitor"
         words = [word.format(log=self.log) for word in layers]
         self.daemon = host.start(
             "qemu-storage-daemon",
             "--blockdev", f"driver=file,node-name=disk,filename={self.image},cache.direct=on",
             *words,
+            "--chardev", f"socket,id=m,path={self.monitor},server=on,wait=off",
+            "--monitor", "chardev=m",
             "--export", f"type=fuse,id=e,node-name=top,mountpoint={self.export},writable=on",
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         wait_until(lambda: self.export.stat().st_size > 0, "the exported drive",
@@ -37,6 +42,21 @@ class Drive:
         self.device = run("losetup", "--find", "--show", self.export).stdout.strip()
         host.undo.callback(self.close)
         self.closed = False
+
+    def limit(self, group, bytes_per_second):
+        """How fast the throttle group lets writes through from now on; 0: as fast as may be."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self.monitor))
+            said = monitor.makefile("r")
+            said.readline()  # the greeting
+            for command, arguments in (
+                    ("qmp_capabilities", {}),
+                    ("qom-set", {"path": f"/objects/{group}", "property": "limits",
+                                 "value": {"bps-write": bytes_per_second}})):
+                monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode())
+                answer = json.loads(said.readline())
+                if "return" not in answer:
+                    raise AssertionError(f"{command}: {answer}")
 
     def close(self):
         if self.closed:

@@ -15,11 +15,11 @@
 namespace penstock {
 
 inline Volume make_memory_volume(MemoryDrive& drive, const std::vector<std::string>& streams,
-                                 std::uint64_t segment_bytes = 1 * kMiB) {
-  Volume volume =
-      Volume::create(std::make_unique<MemoryDevice>(drive), {.segment_bytes = segment_bytes},
-                     VolumeId{std::byte{7}}, UnixNanos(1))
-          .value();
+                                 std::uint64_t segment_bytes = 1 * kMiB,
+                                 VolumeId id = VolumeId{std::byte{7}}) {
+  Volume volume = Volume::create(std::make_unique<MemoryDevice>(drive),
+                                 {.segment_bytes = segment_bytes}, id, UnixNanos(1))
+                      .value();
   CHECK(volume.add_streams(streams).has_value());
   return volume;
 }
@@ -41,7 +41,10 @@ class LogForge {
         memory_(allocate_pages(kBlockBytes)),
         pool_({memory_.get(), kBlockBytes}, kBlockBytes),
         builder_(captures_, producers_),
-        segment_(volume.superblock().segment_bytes, kBlockBytes, captures_, producers_) {}
+        // With room for all of a segment, so that one may be closed however little it holds.
+        segment_(volume.superblock().segment_bytes,
+                 static_cast<std::uint32_t>(volume.superblock().segment_bytes), captures_,
+                 producers_) {}
 
   // Goes on where another one ended, or where its writes failed.
   LogForge(Volume& volume, const ForgePlace& from, std::uint64_t segment, std::string_view stream,
@@ -135,9 +138,12 @@ class LogForge {
     seal();
   }
 
-  // Fills the segment at least by half: an emptier one is never closed.
+  // Fills the segment at least by half: a writer never closes an emptier one.
   void close() {
     while (has_room(512 * 1024)) block(60'000);
+    close_here();
+  }
+  void close_here() {
     segment_.end();
     const std::uint32_t slot = segment_.header().slot;
     write(slot, segment_.close_offset(), segment_.close(place.crc, UnixNanos(time)));

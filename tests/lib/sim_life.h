@@ -1,9 +1,7 @@
-// One life of a log on a simulated drive, and what has to be on the drive whatever ends it.
-//
-// Every message says its offset, and what it says besides follows from that: what is read back
-// needs no list to be judged by.
+// One life of a log on a drive, simulated or real, under a simulated clock.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,12 +10,10 @@
 #include <gtest/gtest.h>
 
 #include "storage/log/keeper.h"
-#include "storage/read/log_reader.h"
-#include "storage/recover/verify.h"
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
+#include "tests/lib/log_judge.h"
 #include "tests/lib/producer_run.h"
-#include "tests/lib/sim_sessions.h"
 
 namespace penstock {
 
@@ -27,27 +23,27 @@ struct SimLifeOptions {
   std::size_t blocks = 8;
   std::size_t payload_bytes = 10'000;
   Retention retention;
-  std::uint64_t sessions = 0;  // of producers, who bring all messages; 0: nobody numbers them
+  std::uint64_t sessions = 0;        // of producers, who bring all messages; 0: nobody numbers them
+  std::function<void()> on_durable;  // called when another block was reported durable
 };
-
-[[nodiscard]] inline std::string sim_payload(std::uint64_t offset, std::size_t bytes) {
-  std::string text = fmt::format("{:016x} ", offset);
-  text.resize(bytes, static_cast<char>('a' + offset % 26));
-  return text;
-}
 
 class SimLife {
  public:
   SimLife(SimDrive& drive, SimClock& clock, std::uint64_t seed, const SimLifeOptions& options = {})
+      : SimLife(make_sim_device(drive), make_io_ring_sim(drive), clock, seed, options) {}
+
+  SimLife(std::unique_ptr<VolumeDevice> device, std::unique_ptr<IoRing> ring, SimClock& clock,
+          std::uint64_t seed, const SimLifeOptions& options)
       : options_(options),
         clock_(clock),
         rng_(seed),
         memory_(allocate_pages(options.blocks * options.block_bytes)),
         pool_({memory_.get(), options.blocks * options.block_bytes}, options.block_bytes),
-        volume_(open(drive, clock)),
+        volume_(open(std::move(device), clock)),
         recovered(recover_volume(volume_).value()),
         keeper_(volume_, {.retention = options.retention}, clock),
-        ring_(make_io_ring_sim(drive)) {
+        ring_(std::move(ring)) {
+    EXPECT_TRUE(ring_->register_memory(pool_.memory()).has_value());
     EXPECT_TRUE(volume_.add_streams(std::vector<std::string>{"all"}).has_value());
     for (const SlotIndex slot : recovered.free_slots) keeper_.add_free_slot(slot);
     for (const SlotIndex slot : recovered.void_slots) keeper_.add_void_slot(slot);
@@ -59,6 +55,7 @@ class SimLife {
     }
     if (!log.start.partitions.empty()) appended_ = log.start.partitions[0].next_offset.value;
     observer_.durable = appended_;
+    observer_.reported = options_.on_durable;
     log_ =
         std::make_unique<LogWriter>(LogOptions{.volume = volume_.superblock().volume,
                                                .log = LogNumber(0),
@@ -142,13 +139,16 @@ class SimLife {
  private:
   class Observer final : public LogObserver {
    public:
-    void on_durable(const Block& block) override { durable += block.total.messages; }
+    void on_durable(const Block& block) override {
+      durable += block.total.messages;
+      if (reported) reported();
+    }
     std::uint64_t durable = 0;
+    std::function<void()> reported;
   };
-  static Volume open(SimDrive& drive, Clock& clock) {
-    auto opened = Volume::open(make_sim_device(drive));
-    if (opened) return std::move(*opened);
-    return Volume::create(make_sim_device(drive), {.segment_bytes = kSegmentBytesMin}, VolumeId{},
+  static Volume open(std::unique_ptr<VolumeDevice> device, Clock& clock) {
+    if (Volume::exists(*device).value()) return Volume::open(std::move(device)).value();
+    return Volume::create(std::move(device), {.segment_bytes = kSegmentBytesMin}, VolumeId{},
                           clock.unix_now())
         .value();
   }
@@ -174,69 +174,9 @@ class SimLife {
   SimSessions sessions_;
 };
 
-// What an observer knew when the drive stopped.
-struct SimExpectation {
-  std::uint64_t durable = 0;      // messages before this one have to be there ...
-  std::uint64_t trimmed_max = 0;  // ... but for those before this one, which retention may have
-                                  // taken
-  std::uint64_t appended = 0;     // none from here on may be
-  std::size_t payload_bytes = 10'000;
-  SimSessions sessions;
-};
-
-// Reads log 0 as `penstock read` does and checks the volume as `penstock verify` does. Returns what
-// is wrong; empty: nothing.
-[[nodiscard]] inline std::string what_is_wrong(SimDrive& drive, const SimExpectation& expected) {
-  auto opened = Volume::open(make_sim_device(drive));
-  if (!opened) {
-    return expected.durable == 0 ? "" : "the volume does not open: " + opened.error().what;
-  }
-  const auto verified = verify_volume(opened->device());
-  if (!verified) return "verify fails: " + verified.error().what;
-  for (const Finding& finding : verified->findings) {
-    if (is_damage(finding)) {
-      return fmt::format("verify finds {}: {}", to_string(finding.kind), finding.what);
-    }
-  }
-  const auto recovered = recover_volume(*opened);
-  if (!recovered) return "recovery fails: " + recovered.error().what;
-  const auto log = recovered->logs.find(LogNumber(0));
-  if (log == recovered->logs.end()) return expected.durable == 0 ? "" : "there is no log";
-  LogReader reader(*opened, LogNumber(0), stream_id("all"), log->second.segments,
-                   end_of(log->second));
-  std::optional<std::uint64_t> next;
-  std::map<SessionNumber, std::uint64_t> ends;
-  for (;;) {
-    const auto item = reader.next();
-    if (!item) return "reading fails: " + item.error().what;
-    if (std::holds_alternative<AtEnd>(*item)) break;
-    if (const auto* gap = std::get_if<Gap>(&*item)) {
-      return fmt::format("a {} gap at {}: {}", to_string(gap->kind), gap->first, gap->what);
-    }
-    const auto& record = std::get<Record>(*item);
-    const std::uint64_t offset = record.offset.value;
-    if (next.value_or(offset) != offset) return fmt::format("{} follows {}", offset, *next - 1);
-    if (!next && offset > expected.trimmed_max) return fmt::format("{} is the first", offset);
-    if (offset >= expected.appended) return fmt::format("{} was never appended", offset);
-    const std::string payload = sim_payload(offset, expected.payload_bytes);
-    if (!std::ranges::equal(record.message.payload, std::as_bytes(std::span(payload)))) {
-      return fmt::format("message {} is another one", offset);
-    }
-    next = offset + 1;
-    if (const auto& producer = record.message.producer) {
-      if (producer->sequence < ends[producer->session]) {
-        return fmt::format("session {}: {} comes twice", producer->session, producer->sequence);
-      }
-      ends[producer->session] = producer->sequence + 1;
-    } else if (!expected.sessions.empty()) {
-      return fmt::format("message {} does not say whose it is", offset);
-    }
-  }
-  if (next.value_or(0) < expected.durable) {
-    return fmt::format("{} messages were durable, they end at {}", expected.durable,
-                       next.value_or(0));
-  }
-  return what_is_wrong(expected.sessions, ends, log->second.start.producers);
+// The same on a simulated drive.
+[[nodiscard]] inline std::string what_is_wrong(SimDrive& drive, const LogExpectation& expected) {
+  return what_is_wrong(make_sim_device(drive), expected);
 }
 
 }  // namespace penstock

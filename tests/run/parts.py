@@ -88,7 +88,9 @@ def all_parts():
     units = {library: (f"tests/unit/{library}", f"unit_{library}") for library in LIBRARIES}
     sim = ("tests/sim", "sim")
     crash = gtest_part("crash", "crashes at chosen and at random points", "release",
-                       [("tests/crash", "crash")], 600)
+                       [("tests/crash", "crash")], 900)
+    for program in crash.programs:
+        program.timeout_s = 600
     crash.programs += python_programs("crash")
     crash.goals.append("all")
     return [

@@ -229,6 +229,20 @@ TEST_F(VerifyTest, ASegmentThatDoesNotFollowTheOneBeforeItIsFound) {
   EXPECT_EQ(findings[0].slot, SlotIndex(1));
 }
 
+// A footer from an earlier use of the slot: the segment's own was lost.
+TEST_F(VerifyTest, AFooterOfAnotherSegmentIsFoundByVerifyAndByRecovery) {
+  segment(0, 5);
+  segment(1, 5);
+  forge_.begin(2);
+  forge_.block();
+  std::ranges::copy(slot(0).last(kPageBytes), slot(1).last(kPageBytes).begin());
+  EXPECT_EQ(kinds(), Kinds{Finding::Kind::kCorruptFooter});
+  const RecoveredVolume recovered = recover_volume(volume_).value();
+  ASSERT_EQ(recovered.findings.size(), 1U);
+  EXPECT_EQ(recovered.findings[0].kind, Finding::Kind::kCorruptFooter);
+  EXPECT_EQ(recovered.findings[0].slot, SlotIndex(1));
+}
+
 TEST_F(VerifyTest, OffsetsThatDoNotGoOnAreFound) {
   segment(0, 5);
   LogForge forgetful(volume_);

@@ -56,7 +56,7 @@ std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability,
   options.block_bytes = 32 * 1024;
   options.payload_bytes = sessions == 0 ? kPayloadBytes : kPayloadBytes / 3;
   options.sessions = sessions;
-  SimExpectation expected;
+  LogExpectation expected;
   {
     SimLife life(world.drive, world.clock, n + 1, options);
     world.drive.fail_in(n, sweep.fault, sweep.for_ever);
@@ -212,7 +212,7 @@ TEST(LogOnSimDrive, ASegmentGivenUpAfterAFailureDoesNotComeBackWithACrash) {
   for (std::uint64_t n = 40; n < 100; ++n) {
     World world(n);
     SimDrive& drive = world.drive;
-    SimExpectation expected;
+    LogExpectation expected;
     {
       SimLife life(drive, world.clock, n);
       drive.fail_in(n, SimFault::kError);
