@@ -8,7 +8,8 @@
 #   tests/fuzz/NAME_fuzz.cc             one libFuzzer program each
 #   tests/lib                           linked into every test program
 #   dataplane/client                    libpenstock.so besides, for other people's programs
-# BUILD says how: release (default), asan, tsan, fuzz. All that is made lands in build/$(BUILD).
+# BUILD says how: release (default), asan, tsan. All that is made lands in build/$(BUILD). What asan
+# compiles, by clang, serves the fuzzers too.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -33,7 +34,7 @@ CLANG_VERSION ?= 19
 CLANG_FORMAT  ?= clang-format-$(CLANG_VERSION)
 CLANG_TIDY    ?= clang-tidy-$(CLANG_VERSION)
 PYTHON        ?= python3
-CXX           := $(if $(filter fuzz,$(BUILD)),clang++-$(CLANG_VERSION),g++)
+CXX           := $(if $(filter asan,$(BUILD)),clang++-$(CLANG_VERSION),g++)
 AR            := ar
 
 # What each library needs of others; one above another needs what that one needs.
@@ -63,7 +64,7 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wold-s
         -Wcast-qual -Wformat=2 -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi -Wvla
 # A designated initialiser names what is not zero, on purpose.
 WARN += -Wno-missing-field-initializers
-ifneq ($(BUILD),fuzz)
+ifneq ($(BUILD),asan)
 # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651).
 WARN += -Wduplicated-cond -Wlogical-op -Wno-restrict
 endif
@@ -73,19 +74,18 @@ NO_FLOW_WARN := -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflo
 
 CHECKED      := -O1 -g -D_GLIBCXX_ASSERTIONS -fno-sanitize-recover=all
 MODE_release := -O2 -g
-MODE_asan    := $(CHECKED) -fsanitize=address,undefined $(NO_FLOW_WARN)
+MODE_asan    := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined
 # ThreadSanitizer understands DPDK's rings only in their C11 form: the other one orders by compiler
 # barriers, which is right on x86 and invisible to it. It cannot model fences either (-Wtsan).
 MODE_tsan    := $(CHECKED) -fsanitize=thread $(NO_FLOW_WARN) -Wno-tsan -DRTE_USE_C11_MEM_MODEL
-MODE_fuzz    := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined
 ifeq ($(origin MODE_$(BUILD)),undefined)
-$(error BUILD=$(BUILD) is not one of release, asan, tsan, fuzz)
+$(error BUILD=$(BUILD) is not one of release, asan, tsan)
 endif
 
 # Frame pointers stay, so that perf can unwind a production node at little cost.
 CXXFLAGS = -std=c++23 $(MARCH) $(MODE_$(BUILD)) $(WARN) -fno-omit-frame-pointer -pthread \
            -ffile-prefix-map=$(CURDIR)/= -I.
-LDFLAGS  = $(MODE_$(BUILD)) $(if $(filter fuzz,$(BUILD)),-fsanitize=fuzzer) -pthread -Wl,--as-needed
+LDFLAGS  = $(MODE_$(BUILD)) -pthread -Wl,--as-needed
 
 # jemalloc replaces malloc by being linked; nothing names its symbols, so the linker has to be told
 # to keep it. The sanitizers bring their own malloc.
@@ -144,8 +144,6 @@ endif
 endef
 make_program = $(eval $(call program,$(1),$(2),$(3),$(4),$(5)))
 
-ifneq ($(BUILD),fuzz)
-
 main_of   = $(filter $(1)/main.cc,$(SOURCES))
 BENCHES  := $(filter perf/micro/%_bench.cc,$(SOURCES))
 PERF_ALL := $(patsubst perf/%/main.cc,%,$(filter perf/%/main.cc,$(SOURCES)))
@@ -160,7 +158,8 @@ ifeq ($(BUILD),release)
 VERSION := $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' base/version.h)
 CLIENT  := libpenstock.so.0
 PROGRAMS += $(CLIENT)
-$(OUT)/$(CLIENT): $(call objects,$(SRC_client)) dataplane/client/libpenstock.map $(OUT)/$(CLIENT).parts
+$(OUT)/$(CLIENT): $(call objects,$(SRC_client)) dataplane/client/libpenstock.map \
+                  $(OUT)/$(CLIENT).parts
 	@echo "  link    $@"
 	@$(CXX) $(LDFLAGS) -shared -Wl,-soname,$(CLIENT) -Wl,--no-undefined \
 	  -Wl,--version-script=dataplane/client/libpenstock.map $(filter %.o,$^) -o $@ $(LIBS_client)
@@ -174,16 +173,15 @@ $(foreach l,$(LIBRARIES),$(call make_test,tests/unit_$(l),$(call under,tests/uni
 $(call make_test,tests/sim,$(call under,tests/sim),control)
 $(call make_test,tests/crash,$(call under,tests/crash),control)
 
-else
-
+ifeq ($(BUILD),asan)
 # A fuzzer links the control plane only when it names it: most judge a format or a protocol, and
 # should not wait for the rest of the house to compile.
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.cc,%,$(filter tests/fuzz/%_fuzz.cc,$(SOURCES)))
 FUZZ_HELPERS := $(filter-out %_fuzz.cc,$(call under,tests/fuzz))
 fuzz_library = $(if $(shell grep -l '"control/' $(1)),control,dataplane)
-make_fuzzer = $(call make_program,PROGRAMS,$(1),$(2) $(FUZZ_HELPERS),$(call fuzz_library,$(2)))
-$(foreach n,$(FUZZERS),$(call make_fuzzer,$(n),tests/fuzz/$(n)_fuzz.cc))
-
+make_fuzzer = $(call make_program,FUZZERS,fuzz/$(1),$(2) $(FUZZ_HELPERS),$\
+                $(call fuzz_library,$(2)),-fsanitize=fuzzer)
+$(foreach s,$(filter tests/fuzz/%_fuzz.cc,$(SOURCES)),\
+  $(call make_fuzzer,$(patsubst tests/fuzz/%_fuzz.cc,%,$(s)),$(s)))
 endif
 
 $(OBJ)/%.o: %.cc Makefile
@@ -239,19 +237,22 @@ $(TIDY)/deep/%.ok: % $(TIDY_RULES)
 -include $(HEADERS:%=$(TIDY)/headers/%.d) $(SOURCES:%=$(TIDY)/clang/%.d) \
          $(SOURCES:%=$(TIDY)/deep/%.d)
 
-.PHONY: tidy-headers tidy-clang
+.PHONY: tidy-headers tidy-clang tidy-clang-product
 tidy-headers: $(HEADERS:%=$(TIDY)/headers/%.ok)
 tidy-clang: $(SOURCES:%=$(TIDY)/clang/%.ok)
+tidy-clang-product: $(patsubst %,$(TIDY)/clang/%.ok,$(filter-out tests/% perf/micro/%,$(SOURCES)))
 
 # ---- For people ----------------------------------------------------------------------------------
 
-.PHONY: FORCE all tests deps peers demo test sim crash fuzz soak tidy tidy-deep format bench
+.PHONY: FORCE all tests fuzzers deps peers demo test sim crash fuzz soak tidy tidy-deep format bench
 .PHONY: install uninstall clean help
 FORCE:
 
-all: $(addprefix $(OUT)/,$(PROGRAMS)) ## Build every program (the default); BUILD=asan, tsan, fuzz
+all: $(addprefix $(OUT)/,$(PROGRAMS)) ## Build every program (the default); BUILD=asan, tsan
 
 tests: $(addprefix $(OUT)/,$(TESTS)) ## Build the unit, simulation and crash test programs
+
+fuzzers: $(addprefix $(OUT)/,$(FUZZERS)) ## Build the fuzzers; with BUILD=asan
 
 deps: ## Install the Debian packages that are missing
 	@nic-config/deps.sh
@@ -273,13 +274,13 @@ crash: ## Run the crash tests
 
 FUZZ_SECONDS ?= 40
 fuzz: ## Run every fuzzer for FUZZ_SECONDS (40); FUZZ=NAME for one
-	@$(MAKE) BUILD=fuzz all
+	@$(MAKE) BUILD=asan fuzzers
 	@$(PYTHON) tests/run/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 SOAK_SECONDS ?= 7200
 soak: ## Repeat simulation, crash tests and fuzzers with new seeds for SOAK_SECONDS (7200)
 	@$(MAKE) all tests
-	@$(MAKE) BUILD=fuzz all
+	@$(MAKE) BUILD=asan fuzzers
 	@$(PYTHON) tests/run/soak.py --seconds $(SOAK_SECONDS)
 
 tidy: ## Check the rules of the house; RULE=NAME for one

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+/* NOLINTBEGIN(readability-identifier-naming): names as C libraries have them */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -128,3 +129,4 @@ PENSTOCK_API const char* penstock_version_str(void);            /* "0.1.0", of t
 #ifdef __cplusplus
 }
 #endif
+/* NOLINTEND(readability-identifier-naming) */

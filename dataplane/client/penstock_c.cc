@@ -176,7 +176,7 @@ penstock_err_t penstock_produce(penstock_producer_t* producer, const penstock_me
   if (producer == nullptr || !known_copy(message, known) || known.subject == nullptr) {
     return PENSTOCK_ERR_INVALID;
   }
-  thread_local std::vector<std::byte> headers;
+  static thread_local std::vector<std::byte> headers;
   if (!encode_headers(known, headers)) return PENSTOCK_ERR_BAD_FIELD;
   const penstock::client::OutgoingMessage outgoing{
       .subject = known.subject,

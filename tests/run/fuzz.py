@@ -1,7 +1,8 @@
-"""Runs the fuzzers in build/fuzz: fuzz.py --seconds N [--report FILE] [NAME...], two at a time.
+"""Runs the fuzzers in build/asan/fuzz, two at a time: fuzz.py --seconds N [--report FILE] [NAME...]
 
 Seeds in tests/fuzz/corpus/NAME are only read; what a fuzzer finds worth keeping goes to
-build/fuzz/corpus/NAME, what makes it fail to build/fuzz/failures/NAME-*. A fuzzer is one test."""
+build/asan/fuzz/corpus/NAME, what makes it fail to build/asan/fuzz/failures/NAME-*. A fuzzer is one
+test."""
 
 import argparse
 import glob
@@ -15,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import report
 from report import FAILED, PASSED, Test
 
-BUILD = "build/fuzz"
+BUILD = "build/asan/fuzz"
 # Beyond these an input counts as a failure: nothing that a port can bring may cost more.
 INPUT_SECONDS_MAX = 10
 MEMORY_MIB_MAX = 2048

@@ -58,7 +58,8 @@ def clang_format():
 
 
 def clang_tidy():
-    return by_make("tidy-clang", "")
+    product = os.environ.get("TIDY_SCOPE") == "product"
+    return by_make("tidy-clang-product" if product else "tidy-clang", "")
 
 
 def headers_stand_alone():

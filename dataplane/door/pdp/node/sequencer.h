@@ -34,8 +34,8 @@ class Sequencer {
   void resume();
   // Gives up what the session holds: it will be sent again, if by anyone.
   void forget_held(Session& session);
-  // Messages up to `next` will not come any more.
-  void skip_to(Session& session, std::uint64_t next);
+  // Messages up to `end` will not come any more.
+  void skip_to(Session& session, std::uint64_t end);
 
   // Where a subject goes, or why it goes nowhere: kBadSubject, kNoStream, kCapturesFull.
   [[nodiscard]] std::expected<CaptureSetId, MessageFate> route(std::string_view subject);
