@@ -4,15 +4,14 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <thread>
 
 #include <fmt/format.h>
-#include <rte_ethdev.h>
 
-#include "dataplane/port/eal.h"
 #include "perf/blast/generator.h"
+#include "perf/blast/pdp_blast.h"
+#include "perf/blast/sender_port.h"
 
 namespace {
 
@@ -33,16 +32,6 @@ void ask_to_stop(int /*signal*/) { stop_asked = true; }
 int complain(const penstock::Error& error) {
   fmt::print(stderr, "penstock-blast: {}\n", error.what);
   return 1;
-}
-
-// A receiver that starts later than we do is waited for, at most this long.
-bool wait_for_link(penstock::Port& port) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (port.device_gauges().link_up == 0) {
-    if (stop_asked || std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return true;
 }
 
 void report(const Options& options, const Sent& sent) {
@@ -66,32 +55,7 @@ void report(const Options& options, const Sent& sent) {
 std::uint64_t memory_of(const Options& options, std::size_t packet_bytes) {
   constexpr std::uint64_t kOverhead = 512;  // of a buffer: its header, headroom and alignment
   const std::uint64_t packets = std::max<std::uint64_t>(options.sources, 4096) + 1;
-  return (128ULL << 20U) + packets * (packet_bytes + kOverhead);
-}
-
-penstock::EalOptions eal_options(const Options& options, std::size_t packet_bytes) {
-  penstock::EalOptions eal;
-  eal.program = "penstock-blast";
-  eal.file_prefix = options.file_prefix;
-  eal.memory_bytes = memory_of(options, packet_bytes);
-  eal.main_core = options.core;
-  eal.devices = {options.device};
-  // A peer can map our packets only when they are in one file.
-  if (options.device.find("zero-copy=yes") != std::string::npos) {
-    eal.extra_args = {"--single-file-segments"};
-  }
-  return eal;
-}
-
-// What the device itself says that it sent: some take packets and drop them.
-std::uint64_t packets_of_device(const std::string& device) {
-  std::uint16_t id = 0;
-  rte_eth_stats stats{};
-  if (rte_eth_dev_get_port_by_name(device.substr(0, device.find(',')).c_str(), &id) != 0 ||
-      rte_eth_stats_get(id, &stats) != 0) {
-    return std::numeric_limits<std::uint64_t>::max();
-  }
-  return stats.opackets;
+  return (8ULL << 20U) + packets * (packet_bytes + kOverhead);
 }
 
 int finish(const Options& options, Sent sent, std::uint64_t device_packets) {
@@ -121,49 +85,27 @@ Templates templates_of(const Options& options, const Ethernet& from) {
   return made;
 }
 
-int send(const Options& options, std::size_t packet_bytes) {
-  constexpr std::size_t kEthernetHeader = 14;
-  const auto mtu = static_cast<std::uint32_t>(packet_bytes - kEthernetHeader);
-  auto port = penstock::start_dpdk_port({.name = "blast",
-                                         .device = options.device,
-                                         .mtu = std::max<std::uint32_t>(1500, mtu),
-                                         .buffers = 2048 + 1024});
+int blast(const Options& options) {
+  // The command line is judged before a device is touched.
+  const Templates judged = templates_of(options, Ethernet{});
+  if (!judged.whole) {
+    complain(judged.whole.error());
+    return 2;
+  }
+  const std::size_t packet_bytes = judged.whole->front().bytes.size();
+  auto port = penstock::blast::start_sender_port(
+      options, {.packet_bytes = packet_bytes, .memory_bytes = memory_of(options, packet_bytes)},
+      stop_asked);
   if (!port) return complain(port.error());
-  const penstock::PortFacts& facts = (*port)->facts();
-  if (facts.mtu_refused) {
-    fmt::print(stderr,
-               "penstock-blast: {} sends packets of {} bytes of IP at most, these have {}; lower "
-               "--size or --packed\n",
-               options.device, facts.mtu, mtu);
-    return 1;
-  }
-  if (options.wait_for_link && !wait_for_link(**port)) {
-    fmt::print(stderr, "penstock-blast: the link of {} stays down; is the receiver there?\n",
-               options.device);
-    return 1;
-  }
-  Templates made = templates_of(options, facts.ethernet_address);
+  Templates made = templates_of(options, (*port)->facts().ethernet_address);
   auto generator = penstock::blast::Generator::make(options, std::move(*made.whole),
                                                     std::move(made.rest), (*port)->queue(0));
   if (!generator) return complain(generator.error());
   const Sent sent = (*generator)->run(stop_asked);
   if (!sent.stuck) std::this_thread::sleep_for(std::chrono::duration<double>(options.linger));
-  const std::uint64_t device_packets = packets_of_device(options.device);
+  const std::uint64_t device_packets = penstock::blast::packets_of_device(options.device);
   port->reset();  // before the packets that it may hold
   return finish(options, sent, device_packets);
-}
-
-int blast(const Options& options) {
-  // The command line is judged before a device is touched.
-  const Templates made = templates_of(options, Ethernet{});
-  if (!made.whole) {
-    complain(made.whole.error());
-    return 2;
-  }
-  const std::size_t packet_bytes = made.whole->front().bytes.size();
-  auto eal = penstock::start_eal(eal_options(options, packet_bytes));
-  if (!eal) return complain(eal.error());
-  return send(options, packet_bytes);
 }
 
 }  // namespace
@@ -173,5 +115,6 @@ int main(int argc, char** argv) {
   if (parsed.exit_code) return *parsed.exit_code;
   std::signal(SIGINT, ask_to_stop);
   std::signal(SIGTERM, ask_to_stop);
-  return blast(parsed.options);
+  return parsed.options.pdp ? penstock::blast::pdp_blast(parsed.options, stop_asked)
+                            : blast(parsed.options);
 }

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "dataplane/door/pdp/wire.h"
+
 namespace penstock::blast {
 
 enum class PayloadKind : std::uint8_t { kLine, kSyslog };
@@ -28,9 +30,25 @@ struct Options {
   int core = -1;
   std::string file_prefix = "penstock-blast";
   std::uint32_t batch = 32;  // packets of a burst
+
+  bool pdp = false;  // acknowledged messages of sessions, instead of plain datagrams
+  pdp::Level level = pdp::Level::kDurable;
+  std::size_t sessions = 1;       // that are loaded
+  std::size_t idle_sessions = 0;  // that are only kept open
+  std::size_t frames = 0;         // held by a loaded session; 0: by their number
+  double fill_us = 0;             // that a frame waits for more messages
+  std::string subject = "blast.load";
+  std::string key_file;
+  std::string key_name;
+  std::string histogram;  // file; empty: none
+
   bool json = false;
   bool progress = false;  // a line a second on standard error
 };
+
+// The longest frame of PDP, and how many of them a loaded session holds.
+[[nodiscard]] std::size_t pdp_frame_bytes(const Options& options);
+[[nodiscard]] std::size_t pdp_frames(const Options& options);
 
 // Parses the command line; prints help or the error and gives the exit code when there is nothing
 // to do.

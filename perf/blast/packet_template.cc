@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -12,42 +11,16 @@
 #include <rte_udp.h>
 
 #include "dataplane/frame/datagram.h"
+#include "perf/blast/message_source.h"
+#include "perf/blast/target.h"
 
 namespace penstock::blast {
 namespace {
 
-constexpr std::size_t kStampDigits = 16;
-
-struct Target {
-  std::uint32_t address;  // network order
-  std::uint16_t port;     // host order
-};
-
-std::unexpected<Error> refuse(std::string_view option, std::string_view value,
-                              std::string_view why) {
-  return fail(Errc::kInvalidArgument, fmt::format("{} {}: {}", option, value, why));
-}
-
-Result<Target> parse_target(const std::string& text) {
-  const auto colon = text.rfind(':');
-  in_addr address{};
-  std::uint16_t port = 0;
-  const char* end = text.data() + text.size();
-  if (colon == std::string::npos ||
-      inet_pton(AF_INET, text.substr(0, colon).c_str(), &address) != 1) {
-    return refuse("--to", text, "no IPv4 address and port; write it like 10.77.0.2:514");
-  }
-  const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
-  if (parsed.ec != std::errc{} || parsed.ptr != end || port == 0) {
-    return refuse("--to", text, "the port is not a number from 1 to 65535");
-  }
-  return Target{address.s_addr, port};
-}
-
 struct Addresses {
   Target to{};
   std::uint32_t from = 0;  // host order, of the first source
-  rte_ether_addr to_ethernet{};
+  EthernetAddress to_ethernet{};
 };
 
 Result<Addresses> parse_addresses(const Options& options) {
@@ -55,21 +28,14 @@ Result<Addresses> parse_addresses(const Options& options) {
   const auto target = parse_target(options.to);
   if (!target) return std::unexpected(target.error());
   parsed.to = *target;
-  in_addr from{};
-  if (inet_pton(AF_INET, options.from.c_str(), &from) != 1) {
-    return refuse("--from", options.from, "no IPv4 address; write it like 10.77.0.1");
-  }
-  parsed.from = ntohl(from.s_addr);
-  if (parsed.from + (options.sources - 1) < parsed.from) {
-    return refuse(
-        "--from", options.from,
-        fmt::format("{} sources reach past 255.255.255.255; lower --sources", options.sources));
-  }
-  std::memset(&parsed.to_ethernet, 0xFF, sizeof parsed.to_ethernet);
-  if (!options.to_ethernet.empty() &&
-      rte_ether_unformat_addr(options.to_ethernet.c_str(), &parsed.to_ethernet) != 0) {
-    return refuse("--to-ethernet", options.to_ethernet,
-                  "no Ethernet address; write it like 02:00:00:00:00:01");
+  const auto from = parse_from(options.from, options.sources, "--sources");
+  if (!from) return std::unexpected(from.error());
+  parsed.from = *from;
+  parsed.to_ethernet.fill(std::byte{0xFF});
+  if (!options.to_ethernet.empty()) {
+    const auto station = parse_station(options.to_ethernet);
+    if (!station) return std::unexpected(station.error());
+    parsed.to_ethernet = *station;
   }
   return parsed;
 }
@@ -88,8 +54,6 @@ std::string payload_text(const Options& options, std::uint32_t source, std::uint
   for (std::size_t i = 0; i < messages; ++i) {
     stamps.push_back(static_cast<std::uint32_t>(text.size() + head.size()));
     std::string message = head + std::string(kStampDigits, '0');
-    static constexpr std::string_view kFiller =
-        " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;";
     while (message.size() < options.size) message += kFiller[message.size() % kFiller.size()];
     text += message;
     if (options.packed != 0) text += '\n';
@@ -119,17 +83,18 @@ Result<std::vector<PacketTemplate>> make_templates(const Options& options, std::
   if (!addresses) return std::unexpected(addresses.error());
   const std::size_t least = message_head(options, options.sources - 1).size() + kStampDigits;
   if (options.size < least) {
-    return refuse("--size", std::to_string(options.size),
-                  fmt::format("a syslog message needs {} bytes for its header and number; raise "
-                              "--size or use --payload line",
-                              least));
+    return refuse_option(
+        "--size", std::to_string(options.size),
+        fmt::format("a syslog message needs {} bytes for its header and number; raise "
+                    "--size or use --payload line",
+                    least));
   }
   std::vector<PacketTemplate> templates;
   for (std::uint32_t source = 0; source < options.sources; ++source) {
     PacketTemplate made;
     const std::string payload = payload_text(options, source, messages, made.stamps);
     rte_ether_hdr ethernet{};
-    ethernet.dst_addr = addresses->to_ethernet;
+    std::memcpy(&ethernet.dst_addr, addresses->to_ethernet.data(), sizeof ethernet.dst_addr);
     std::memcpy(&ethernet.src_addr, from_ethernet.data(), sizeof ethernet.src_addr);
     ethernet.ether_type = htons(RTE_ETHER_TYPE_IPV4);
     rte_ipv4_hdr ip{};

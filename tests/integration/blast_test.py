@@ -155,6 +155,89 @@ class BlastTest(unittest.TestCase):
                 self.assertEqual(blast.returncode, 1, said.decode())
                 self.assertIn(b"gave up", said)
 
+    # Acknowledged messages.
+
+    def pdp_node(self, volume='path = "{folder}/volume"\nsegment_bytes = "8MiB"\nmemory = "2MiB"',
+                 door=""):
+        text = (CONFIG.replace('kind = "null"', volume, 1).replace("64MiB", "96MiB")
+                .replace("buffers = 2048", "buffers = 4096\nmtu = 9000")
+                + f'[[door]]\nname = "pdp"\nkind = "pdp"\nlisten = ["*:7373"]\n{door}\n')
+        return Node(self.host, text).start()
+
+    def pdp(self, node, *options, check=True):
+        # A buffer holds the longest frame: memif loses its way with packets of several buffers.
+        device = (f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no,"
+                  "bsize=9216")
+        done = run(*self.command("--pdp", "--json", "--linger", "0.05", *options, device=device),
+                   check=check)
+        return json.loads(done.stdout) if check else done
+
+    def check_stored_once(self, node, told, count):
+        self.assertEqual((told["messages"], told["acknowledged"], told["failed"],
+                          told["unreported"]), (count, count, 0, 0))
+        self.assertEqual(told["latency_us"]["count"], count)
+        wait_until(lambda: node.ledger()["total"]["in_flight"]["messages"] == 0, "all durable")
+        self.assertTrue(node.ledger()["balanced"])
+        self.assertEqual(node.total("stored"), count)
+        numbers = sorted(int(payload[:16], 16) for payload in node.payloads())
+        self.assertEqual(numbers, list(range(count)))
+
+    def test_what_is_acknowledged_as_durable_is_stored_exactly_once(self):
+        node = self.pdp_node()
+        told = self.pdp(node, "--count", "50007", "--size", "64", "--sessions", "3")
+        self.check_stored_once(node, told, 50007)
+        self.assertEqual(told["sessions"], 3)
+
+    def test_long_frames_at_a_rate_are_stored_exactly_once(self):
+        node = self.pdp_node()
+        histogram = self.host.folder / "latencies"
+        told = self.pdp(node, "--count", "20000", "--rate", "40000", "--size", "300", "--packed",
+                        "8000", "--histogram", histogram)
+        self.check_stored_once(node, told, 20000)
+        latency = told["latency_us"]
+        self.assertLessEqual(latency["p50"], latency["p99"])
+        self.assertLessEqual(latency["p99.9"], latency["max"])
+        self.assertIn("Total count    =        20000", histogram.read_text())
+
+    def test_sealed_messages_of_idle_and_loaded_sessions_arrive(self):
+        keys = self.host.folder / "keys"
+        keys.write_text("load " + "5a" * 32 + "\n")
+        node = self.pdp_node(door=f'pdp.keys = "{keys}"')
+        told = self.pdp(node, "--count", "3000", "--idle-sessions", "100", "--key-file", keys,
+                        "--key-name", "load")
+        self.check_stored_once(node, told, 3000)
+        self.assertEqual(told["sessions"], 101)
+
+    def test_fire_and_forget_is_counted_as_sent(self):
+        node = self.pdp_node(volume='kind = "null"')
+        told = self.pdp(node, "--acks", "none", "--count", "10000", "--size", "64")
+        self.assertEqual((told["sent_only"], told["acknowledged"], told["failed"]), (10000, 0, 0))
+        wait_until(lambda: node.total("offered") + told["lost"] >= 10000, "all came or are missed")
+
+    def test_a_node_without_the_key_refuses_and_the_load_says_so(self):
+        keys = self.host.folder / "keys"
+        keys.write_text("load " + "5a" * 32 + "\n")
+        node = self.pdp_node()
+        done = self.pdp(node, "--count", "1", "--key-file", keys, "--key-name", "load",
+                        check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("refuses", done.stderr)
+
+    def test_what_does_not_go_with_pdp_is_named(self):
+        for options, named in (
+                (["--sessions", "2"], ["--sessions", "--pdp"]),
+                (["--pdp", "--sources", "2"], ["--sources", "--pdp"]),
+                (["--pdp", "--packed", "9000"], ["--packed", "8972"]),
+                (["--pdp", "--size", "1500"], ["--size", "--packed"]),
+                (["--pdp", "--acks", "some"], ["--acks"]),
+                (["--pdp", "--key-name", "x"], ["--key-file"]),
+                (["--pdp", "--key-name", "x", "--key-file", "/nowhere"], ["/nowhere"])):
+            with self.subTest(options=options):
+                done = run(*self.command("--count", "1", *options), check=False)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                for part in named:
+                    self.assertIn(part, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()

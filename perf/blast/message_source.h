@@ -1,0 +1,68 @@
+// Messages that begin with their number in 16 hexadecimal digits, numbered ahead by the dozen: what
+// was just written byte by byte is slow to read in larger pieces.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace penstock::blast {
+
+inline constexpr std::size_t kStampDigits = 16;
+
+// What follows the number.
+inline constexpr std::string_view kFiller =
+    " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;";
+
+// Eight digits of 32 bits, as they stand in memory.
+[[nodiscard]] constexpr std::uint64_t hex_digits(std::uint32_t value) {
+  std::uint64_t nibbles = value;  // each to a byte of its own, the lowest first
+  nibbles = (nibbles & 0xFFFFU) | (nibbles & 0xFFFF'0000U) << 16U;
+  nibbles = (nibbles & 0x0000'00FF'0000'00FFU) | (nibbles & 0x0000'FF00'0000'FF00U) << 8U;
+  nibbles = (nibbles & 0x000F'000F'000F'000FU) | (nibbles & 0x00F0'00F0'00F0'00F0U) << 4U;
+  nibbles = std::byteswap(nibbles);
+  const std::uint64_t letters = (nibbles + 0x0606'0606'0606'0606U) >> 4U & 0x0101'0101'0101'0101U;
+  return nibbles + 0x3030'3030'3030'3030U + letters * ('a' - '0' - 10);
+}
+static_assert(std::endian::native == std::endian::little);
+
+// One thread.
+class MessageSource {
+ public:
+  explicit MessageSource(std::size_t size) : size_(size), memory_(kAhead * size) {
+    for (std::size_t i = 0; i < memory_.size(); ++i) {
+      memory_[i] = static_cast<std::byte>(kFiller[i % size % kFiller.size()]);
+    }
+    stamp();
+  }
+
+  // The message of number next(), until advance().
+  [[nodiscard]] std::span<const std::byte> message() const {
+    return {memory_.data() + (next_ % kAhead) * size_, size_};
+  }
+  [[nodiscard]] std::uint64_t next() const { return next_; }
+  void advance() {
+    if (++next_ % kAhead == 0) stamp();
+  }
+
+ private:
+  static constexpr std::size_t kAhead = 32;
+  void stamp() {
+    for (std::size_t i = 0; i < kAhead; ++i) {
+      const std::uint64_t number = next_ + i;
+      const std::uint64_t digits[2] = {hex_digits(static_cast<std::uint32_t>(number >> 32U)),
+                                       hex_digits(static_cast<std::uint32_t>(number))};
+      std::memcpy(memory_.data() + i * size_, digits, sizeof digits);
+    }
+  }
+
+  std::size_t size_;
+  std::vector<std::byte> memory_;
+  std::uint64_t next_ = 0;
+};
+
+}  // namespace penstock::blast
