@@ -19,8 +19,14 @@ inline constexpr std::array<std::byte, 6> kEthernetAddress{
 // A UDP packet over IPv4 from 10.77.0.2 to 10.77.0.1 and kEthernetAddress, checksums included.
 [[nodiscard]] std::vector<std::byte> packet_of(const std::string& payload, std::uint16_t port);
 
+// A queue that counts what it handed out.
+class PacketSource : public PortQueue {
+ public:
+  [[nodiscard]] virtual std::uint64_t received() const = 0;
+};
+
 // One thread. Packets stay the queue's: each is held twice when it is handed out.
-class LoopedPackets final : public PortQueue {
+class LoopedPackets final : public PacketSource {
  public:
   LoopedPackets(const std::vector<std::byte>& packet, unsigned count);
   ~LoopedPackets() override;
@@ -30,7 +36,7 @@ class LoopedPackets final : public PortQueue {
   std::uint16_t receive(std::span<rte_mbuf*> packets) override;
   std::uint16_t transmit(std::span<rte_mbuf*> /*packets*/) override { return 0; }
   rte_mbuf* buffer() override { return nullptr; }
-  [[nodiscard]] std::uint64_t received() const { return received_; }
+  [[nodiscard]] std::uint64_t received() const override { return received_; }
 
  private:
   rte_mempool* pool_ = nullptr;

@@ -2,7 +2,8 @@
 // checksum to a null volume. Beside it, in the same minute: the same packets only received and
 // freed.
 //
-//   ring CORE PAIRS    prints one JSON object: {"cases": [{name, messages_per_second, receive_only,
+//   ring CORE PAIRS [CASE]    prints one JSON object: {"cases": [{name, messages_per_second,
+//   receive_only,
 //   ...}]}
 #include <algorithm>
 #include <charconv>
@@ -22,7 +23,7 @@
 #include "control/daemon/shard_world.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/eal.h"
-#include "perf/ring/looped_packets.h"
+#include "perf/ring/pdp_packets.h"
 #include "storage/log/keeper.h"
 #include "storage/volume/device_null.h"
 
@@ -36,7 +37,8 @@ struct Case {
   std::string name;
   std::string payload;
   std::uint16_t port = kPort;
-  unsigned messages = 1;  // of a packet
+  unsigned messages = 1;             // of a packet
+  std::optional<PdpShape> pdp = {};  // instead of a payload
 };
 
 // Of this thread alone: what else runs on the core does not count.
@@ -61,14 +63,25 @@ std::vector<Case> cases() {
   all.push_back({"line_100_packed_8000", packed, kPort, 79});
   const std::string head = "<134>1 2026-01-01T00:00:00.000000Z host1 blast 4711 - - ";
   all.push_back({"syslog_256", filled(head, 256), 514});
+  all.push_back({.name = "pdp_64_packed_1472", .pdp = PdpShape{}});
+  all.push_back(
+      {.name = "pdp_64_packed_1472_durable", .pdp = PdpShape{.level = pdp::Level::kDurable}});
+  all.push_back({
+      .name = "pdp_256_packed_8000", .pdp = PdpShape{.frame_bytes = 8000, .message_bytes = 256}
+  });
   return all;
+}
+
+std::unique_ptr<PacketSource> source_of(const Case& wanted, Clock& clock) {
+  if (wanted.pdp) return std::make_unique<PdpPackets>(*wanted.pdp, kPackets, clock);
+  return std::make_unique<LoopedPackets>(packet_of(wanted.payload, wanted.port), kPackets);
 }
 
 // A shard on a null volume, with its keeper, on this thread.
 class Bench {
  public:
   explicit Bench(const Case& wanted)
-      : packets_(packet_of(wanted.payload, wanted.port), kPackets),
+      : packets_(source_of(wanted, clock_)),
         volume_(
             Volume::create(make_null_volume_device(), {}, VolumeId{std::byte{1}}, clock_.unix_now())
                 .value()),
@@ -80,10 +93,12 @@ class Bench {
         {{AccountKind::kPort, 0, "memory"},
          {AccountKind::kDoor, 0, "lines"},
          {AccountKind::kDoor, 0, "syslog"},
+         {AccountKind::kDoor, 0, "pdp"},
          {AccountKind::kStream, 0, "all"},
          {AccountKind::kShard, 0, "0"},
          {AccountKind::kShardGauges, 0, "0"},
-         {AccountKind::kLogEdge, 0, "null"}}
+         {AccountKind::kLogEdge, 0, "null"},
+         {AccountKind::kFrames, 0, "pdp"}}
     };
     ledger_ =
         LedgerFile::create("build/perf/ring.ledger", "ring", areas, clock_.unix_now()).value();
@@ -93,7 +108,8 @@ class Bench {
     plan_.channel = &channel_;
     plan_.doors = {
         {.name = "lines",  .kind = DoorKind::kLine,   .listen = {"*:5140"}},
-        {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"} }
+        {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"} },
+        {.name = "pdp",    .kind = DoorKind::kPdp,    .listen = {"*:7373"}}
     };
     plan_.streams = {
         {.name = "all", .subjects = {">"}}
@@ -101,26 +117,48 @@ class Bench {
     FrameOptions frame;
     frame.ethernet_address = kEthernetAddress;
     frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
-    plan_.queues.push_back({.port = 0, .queue = &packets_, .frame = frame});
+    plan_.queues.push_back({.port = 0, .queue = packets_.get(), .frame = frame});
     plan_.area = &ledger_->area(1);
+    plan_.pdp.ports = {
+        {.ethernet = kEthernetAddress, .mtu = 9000}
+    };
+    plan_.pdp.port_shards = {0};
     world_ = ShardWorld::make(plan_, clock_).value();
     shard_ = std::make_unique<Shard>(world_->parts(plan_, clock_));
   }
 
   // Packets a second through the whole shard.
   double pipeline() {
-    return timed([this] {
+    const std::uint64_t before = packets_->received();
+    const double rate = timed([this] {
       for (int i = 0; i < 64; ++i) (void)shard_->step();
       (void)keeper_.step();
     });
+    piped_ += packets_->received() - before;
+    return rate;
   }
 
-  // Packets a second only received, looked at and freed.
+  // Of all messages that came through pipeline(), how many the log took. 1, or the figures are
+  // none.
+  [[nodiscard]] double stored_share(unsigned messages_each) {
+    shard_->publish();
+    const auto& shard = ledger_->area(1).account<MessageAccount>(ShardAccounts{1, 3, 1}.shard());
+    return static_cast<double>(shard.offered.count) / (static_cast<double>(piped_) * messages_each);
+  }
+  // Messages of a packet, and their bytes.
+  [[nodiscard]] std::pair<unsigned, std::size_t> contents(const Case& wanted) const {
+    if (!wanted.pdp) return {wanted.messages, wanted.payload.size()};
+    const unsigned messages = dynamic_cast<const PdpPackets&>(*packets_).messages();
+    return {messages, messages * wanted.pdp->message_bytes};
+  }
+
+  // Packets a second only received, looked at and freed. Sequences are used up: a session whose
+  // frames are taken from it goes on no more, so this comes last.
   double receive_only() {
     return timed([this] {
       for (int i = 0; i < 64; ++i) {
         std::array<rte_mbuf*, 64> burst;
-        const std::uint16_t count = packets_.receive(burst);
+        const std::uint16_t count = packets_->receive(burst);
         for (std::uint16_t j = 0; j < count; ++j) {
           prefetch_frame(burst[j]);
           rte_pktmbuf_free(burst[j]);
@@ -133,17 +171,18 @@ class Bench {
   template <class Turn>
   double timed(const Turn& turn) {
     const double begin = thread_seconds();
-    const std::uint64_t before = packets_.received();
+    const std::uint64_t before = packets_->received();
     double seconds = 0;
     while (seconds < kLegSeconds) {
       turn();
       seconds = thread_seconds() - begin;
     }
-    return static_cast<double>(packets_.received() - before) / seconds;
+    return static_cast<double>(packets_->received() - before) / seconds;
   }
 
   SystemClock clock_;
-  LoopedPackets packets_;
+  std::uint64_t piped_ = 0;
+  std::unique_ptr<PacketSource> packets_;
   Volume volume_;
   Keeper keeper_;
   SegmentChannel channel_;
@@ -164,18 +203,22 @@ nlohmann::ordered_json measure(const Case& wanted, unsigned pairs) {
   std::vector<double> pipeline;
   std::vector<double> receive;
   for (unsigned i = 0; i < pairs; ++i) {
-    receive.push_back(bench.receive_only());
+    if (!wanted.pdp) receive.push_back(bench.receive_only());
     pipeline.push_back(bench.pipeline());
   }
-  const double messages = median(pipeline) * wanted.messages;
-  const double bytes = median(pipeline) * static_cast<double>(wanted.payload.size());
+  if (wanted.pdp) receive.push_back(bench.receive_only());
+  const auto [messages_each, bytes_each] = bench.contents(wanted);
+  const double messages = median(pipeline) * messages_each;
+  const double bytes = median(pipeline) * static_cast<double>(bytes_each);
   return {
-      {"name",                            wanted.name    },
-      {"messages_per_second",             messages       },
-      {"nanoseconds_per_message",         1e9 / messages },
-      {"megabytes_per_second",            bytes / 1e6    },
-      {"receive_only_packets_per_second", median(receive)},
-      {"pairs",                           pairs          }
+      {"name",                            wanted.name                      },
+      {"messages_per_second",             messages                         },
+      {"nanoseconds_per_message",         1e9 / messages                   },
+      {"nanoseconds_per_packet",          1e9 / median(pipeline)           },
+      {"stored_share",                    bench.stored_share(messages_each)},
+      {"megabytes_per_second",            bytes / 1e6                      },
+      {"receive_only_packets_per_second", median(receive)                  },
+      {"pairs",                           pairs                            }
   };
 }
 
@@ -187,8 +230,8 @@ unsigned number_of(std::string_view text) {
 
 int run(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("ring"));  // standard output is the result
-  if (argc != 3) {
-    fmt::print(stderr, "usage: ring CORE PAIRS\n");
+  if (argc != 3 && argc != 4) {
+    fmt::print(stderr, "usage: ring CORE PAIRS [CASE]\n");
     return 2;
   }
   auto eal = start_eal({.program = "ring",
@@ -200,7 +243,10 @@ int run(int argc, char** argv) {
     return 1;
   }
   nlohmann::ordered_json json;
-  for (const Case& wanted : cases()) json["cases"].push_back(measure(wanted, number_of(argv[2])));
+  for (const Case& wanted : cases()) {
+    if (argc == 4 && wanted.name != argv[3]) continue;
+    json["cases"].push_back(measure(wanted, number_of(argv[2])));
+  }
   fmt::print("{}\n", json.dump(2));
   return 0;
 }
