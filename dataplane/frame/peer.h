@@ -18,9 +18,10 @@ struct Peer {
   // The Ethernet header of an answer: to the peer, from us, the same VLAN tags.
   std::array<std::byte, kEthernetBytesMax> link{};
 
-  [[nodiscard]] bool same_address(const Peer& other) const {
-    return address == other.address && port == other.port && local == other.local &&
-           local_port == other.local_port;
+  // Whether a datagram came from there, to the same end of ours.
+  [[nodiscard]] bool sent(const Datagram& datagram) const {
+    return port == datagram.source_port && address == datagram.source &&
+           local_port == datagram.destination_port && local == datagram.destination;
   }
 };
 

@@ -10,9 +10,15 @@
 namespace penstock {
 namespace {
 
+constexpr std::uint16_t kTypeIpv4 = 0x0800;
+constexpr std::uint16_t kTypeIpv6 = 0x86DD;
+
 // Of a packet whose datagram was decoded; empty when it does not lie in its first buffer.
 std::span<const std::byte> ethernet_header(const rte_mbuf& packet) {
   const std::span frame(first_bytes(packet), packet.data_len);
+  // Nearly all have no tag.
+  const std::uint16_t type = frame.size() < kEthernetBytes ? 0 : load_be16(&frame[12]);
+  if (type == kTypeIpv4 || type == kTypeIpv6) return frame.first(kEthernetBytes);
   const auto ethernet = parse_ethernet(frame);
   return ethernet ? frame.first(ethernet->header_bytes) : std::span<const std::byte>{};
 }

@@ -1,5 +1,7 @@
 #include "dataplane/door/pdp/node/node.h"
 
+#include <cstring>
+
 #include "base/check.h"
 
 namespace penstock::pdp {
@@ -21,6 +23,16 @@ FrameFate fate_of(FrameFault fault) {
     case FrameFault::kBadField: return FrameFate::kBadField;
   }
   CHECK(false);
+}
+
+// Whether an answer by the peer's Ethernet header goes where this one came from: from that station,
+// by the same VLANs.
+bool leads_back(const Peer& peer, std::span<const std::byte> link) {
+  constexpr std::size_t kAddress = sizeof(EthernetAddress);
+  return link.size() == peer.link_bytes && link.size() >= kEthernetBytes &&
+         std::memcmp(&link[kAddress], peer.link.data(), kAddress) == 0 &&
+         std::memcmp(&link[2 * kAddress], &peer.link[2 * kAddress], link.size() - 2 * kAddress) ==
+             0;
 }
 
 }  // namespace
@@ -53,10 +65,7 @@ unsigned PdpNode::take(const Datagram& datagram, std::span<const std::byte> link
     count(fate_of(frame.error()), bytes);
     return options_.shard;
   }
-  const Came came{.datagram = datagram,
-                  .frame = *frame,
-                  .from = peer_of(datagram, link, options_.ports[port].ethernet, port),
-                  .now = now};
+  const Came came{.datagram = datagram, .frame = *frame, .link = link, .port = port, .now = now};
   if (const auto fate = dispatch(came)) count(*fate, bytes);
   return options_.shard;
 }
@@ -75,9 +84,9 @@ unsigned PdpNode::owner_of(const Frame& frame) const {
 
 std::optional<FrameFate> PdpNode::dispatch(const Came& came) {
   switch (came.frame.header.type) {
-    case FrameType::kHello: return handshake_.take_hello(came.from, came.frame, came.now);
+    case FrameType::kHello: return handshake_.take_hello(peer_of(came), came.frame, came.now);
     case FrameType::kOpen:
-      return handshake_.take_open(came.from, came.frame, came.datagram.payload,
+      return handshake_.take_open(peer_of(came), came.frame, came.datagram.payload,
                                   came.datagram.received, came.now);
     default: return take_connected(came);
   }
@@ -88,11 +97,14 @@ std::optional<FrameFate> PdpNode::take_connected(const Came& came) {
   if (session == nullptr) return reset(came);
   if (const auto fate = judge_seal(*session, came)) return fate;
   session->heard = came.now;
-  if (!session->peer.same_address(came.from)) {
+  if (!session->peer.sent(came.datagram)) {
     note_path(*session, came);
-  } else if (came.from.link_bytes != 0) {
-    session->peer.link = came.from.link;  // its router may have changed
-    session->peer.link_bytes = came.from.link_bytes;
+  } else if (!leads_back(session->peer, came.link)) {
+    const Peer from = peer_of(came);  // its router may have changed
+    if (from.link_bytes != 0) {
+      session->peer.link = from.link;
+      session->peer.link_bytes = from.link_bytes;
+    }
   }
   return take_of(*session, came);
 }
@@ -119,7 +131,7 @@ std::optional<FrameFate> PdpNode::take_of(Session& session, const Came& came) {
 FrameFate PdpNode::reset(const Came& came) {
   if (came.frame.header.length >= kResetBytes && resets_.take(came.now)) {
     const ResetBody body{.boot = options_.boot, .reserved = 0};
-    sender_.send(came.from, FrameType::kReset, came.frame.header.connection, body);
+    sender_.send(peer_of(came), FrameType::kReset, came.frame.header.connection, body);
   }
   return FrameFate::kUnknownConnection;
 }
@@ -141,17 +153,18 @@ std::optional<FrameFate> PdpNode::judge_seal(Session& session, const Came& came)
 // It came from a new address: answers go there once it is proved.
 void PdpNode::note_path(Session& session, const Came& came) {
   const bool soon = came.now - session.challenged_at < kChallengeEveryNs;
-  if (came.from.link_bytes == 0 || soon) return;
-  session.candidate = came.from;
+  if (soon) return;
+  const Peer from = peer_of(came);
+  if (from.link_bytes == 0) return;
+  session.candidate = from;
   session.challenge = secrets_.next();
   session.challenged_at = came.now;
-  sender_.send_to(came.from, session, FrameType::kChallenge,
-                  ChallengeBody{.token = session.challenge});
+  sender_.send_to(from, session, FrameType::kChallenge, ChallengeBody{.token = session.challenge});
 }
 
 FrameFate PdpNode::take_response(Session& session, const Came& came) {
   const auto body = body_of<ChallengeBody>(came.frame);
-  if (session.candidate.link_bytes == 0 || !session.candidate.same_address(came.from) ||
+  if (session.candidate.link_bytes == 0 || !session.candidate.sent(came.datagram) ||
       body.token != session.challenge) {
     return FrameFate::kBadCookie;
   }

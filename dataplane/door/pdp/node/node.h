@@ -38,9 +38,15 @@ class PdpNode final : public LogObserver {
   struct Came {
     const Datagram& datagram;
     Frame frame;
-    Peer from;
+    std::span<const std::byte> link;
+    std::uint16_t port;
     MonotonicNanos now;
   };
+  // Nearly all come from where their session's last one did, and need none.
+  [[nodiscard]] Peer peer_of(const Came& came) const {
+    return penstock::peer_of(came.datagram, came.link, options_.ports[came.port].ethernet,
+                             came.port);
+  }
   [[nodiscard]] unsigned owner_of(const Frame& frame) const;
   [[nodiscard]] std::optional<FrameFate> dispatch(const Came& came);
   [[nodiscard]] std::optional<FrameFate> take_connected(const Came& came);

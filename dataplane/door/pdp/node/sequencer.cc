@@ -219,9 +219,14 @@ FrameFate Sequencer::take_fresh(Session& session, const HeldFrame& frame,
 }
 
 std::expected<CaptureSetId, MessageFate> Sequencer::route(std::string_view subject) {
+  if (last_route_ != nullptr && last_route_->subject == subject) [[likely]]
+    return last_route_->set;
   const auto key = std::as_bytes(std::span(subject));
-  if (const Route* known = routes_.find(key)) [[likely]]
+  if (const Route* known = routes_.find(key)) {
+    last_route_ = known;
     return known->set;
+  }
+  last_route_ = nullptr;
   if (!is_valid_subject(subject)) return std::unexpected(MessageFate::kBadSubject);
   return routes_.keep(key, {subject, router_.match(subject)})->set;
 }

@@ -66,7 +66,8 @@ class Sequencer {
   std::size_t origin_;
   std::uint32_t credit_bytes_;
   RouteCache routes_;
-  SlotQueue blocked_;  // sessions that wait for the log
+  const Route* last_route_ = nullptr;  // of routes_, until something is kept there
+  SlotQueue blocked_;                  // sessions that wait for the log
 };
 
 }  // namespace penstock::pdp
