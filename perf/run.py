@@ -48,7 +48,7 @@ def main():
         old.unlink()
     ring()
     recovery()
-    codes = [program(name) for name in ("micro", "ingest", "receivers")]
+    codes = [program(name) for name in ("micro", "ingest", "pdp", "receivers")]
     say("\nAll targets")
     for path in sorted(OUT.glob("*.json")):
         for entry in json.loads(path.read_text())["targets"]:

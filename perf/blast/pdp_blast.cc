@@ -1,5 +1,7 @@
 #include "perf/blast/pdp_blast.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <fstream>
 #include <thread>
@@ -71,6 +73,13 @@ SenderNeeds needs_of(const Options& options) {
   return needs;
 }
 
+// The most that the process had in memory, hugepages apart.
+std::uint64_t resident_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * kKiB;
+}
+
 void print_json(const LoadResult& result, const client::ClientPortStatistics& port,
                 const Histogram& latencies) {
   const double seconds = result.seconds > 0 ? result.seconds : 1e-9;
@@ -79,7 +88,8 @@ void print_json(const LoadResult& result, const client::ClientPortStatistics& po
       "{{\"messages\": {}, \"message_bytes\": {}, \"acknowledged\": {}, \"sent_only\": {}, "
       "\"failed\": {}, \"unreported\": {}, \"lost\": {}, \"packets\": {}, "
       "\"packet_bytes\": {}, \"refused\": {}, \"no_buffer\": {}, \"frames_sent\": {}, "
-      "\"frames_resent\": {}, \"timeouts\": {}, \"sessions\": {}, \"opening_seconds\": "
+      "\"frames_resent\": {}, \"timeouts\": {}, \"sessions\": {}, \"resident_bytes\": {}, "
+      "\"opening_seconds\": "
       "{:.6f}, \"sending_seconds\": {:.6f}, \"seconds\": {:.6f}, \"messages_per_second\": "
       "{:.0f}, \"latency_us\": {{\"count\": {}, \"p50\": {:.3f}, \"p99\": {:.3f}, "
       "\"p99.9\": {:.3f}, \"max\": {:.3f}}}}}\n",
@@ -87,7 +97,7 @@ void print_json(const LoadResult& result, const client::ClientPortStatistics& po
       result.unreported, result.lost, port.datagrams_sent,
       port.bytes_sent + port.datagrams_sent * kHeadBytes, port.refused, port.no_buffer,
       result.frames_sent, result.frames_resent, result.timeouts, result.sessions_open,
-      result.opening_seconds, result.sending_seconds, result.seconds,
+      resident_bytes(), result.opening_seconds, result.sending_seconds, result.seconds,
       static_cast<double>(result.acknowledged + result.sent_only) / seconds, latencies.count(),
       at(0.5), at(0.99), at(0.999), static_cast<double>(latencies.max()) / kMicro);
 }

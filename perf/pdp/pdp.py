@@ -1,0 +1,367 @@
+"""PDP, pair by pair beside what nobody can do without: over memif on a null volume beside a loop
+that only copies and checksums and beside testpmd that only receives; to the drive beside fio; the
+time until acknowledgements beside a program that does nothing but write the same blocks; with
+100,000 sessions open beside none; through the kernel's sockets beside a plain recvmmsg receiver.
+
+Leaves build/perf/pdp.json."""
+
+import json
+import pathlib
+import re
+import signal
+import statistics
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "ingest"))
+
+import ingest  # noqa: E402
+from measure import (BUILD, PAIRS, Pairs, cores, process_seconds, run, say,  # noqa: E402
+                     stopped, target, write)
+from tests.lib.harness import Host, Node, wait_until  # noqa: E402
+
+SECONDS = 1.0
+DOOR = """
+[[door]]
+name = "pdp"
+kind = "pdp"
+listen = ["*:7373"]
+pdp.sessions = SESSIONS
+pdp.remembered = REMEMBERED
+"""
+PACKED_64 = ["--size", 64]
+LONG_256 = ["--size", 256, "--packed", 8000]
+LONG_1024 = ["--size", 1024, "--packed", 8000]
+NEAR_NS = 120  # the two modes of core-to-core latency lie on both sides of it
+SESSIONS = 100_000
+SESSION_BYTES_NODE = 1024
+SESSION_BYTES_CLIENT = 64 * 1024
+FLOOR_FILE_BYTES = 256 << 20
+# What the kernel's sockets carry: 256 bytes, as perf/udp_send sends them.
+KERNEL_BYTES = 256
+
+
+class Percentiles(float):
+    """A leg's p99, which pairs are judged by, with the others."""
+
+    def __new__(cls, latency):
+        made = super().__new__(cls, latency["p99"])
+        made.all = latency
+        return made
+
+
+def by_mode(found):
+    """The median ratio with near cores and with far ones, where there were any."""
+    modes = {"near": [], "far": []}
+    for ratio, latency in zip(found.ratios, found.modes):
+        modes["near" if latency < NEAR_NS else "far"].append(ratio)
+    return {name: statistics.median(ratios) for name, ratios in modes.items() if ratios}
+
+
+class Pdp(ingest.Ingest):
+    def node(self, volume, sessions=4096):
+        text = ingest.CONFIG.replace("STATION", ingest.STATION).replace("CORE", str(self.poller))
+        # Buffers for the answers, and room for long frames in one piece.
+        text = text.replace('mtu = 9000', 'mtu = 9000\nbuffers = 8192\nbuffer_bytes = 9216')
+        text = text.replace('memory = "160MiB"\n[[port]]', 'memory = "320MiB"\n[[port]]')
+        door = DOOR.replace("SESSIONS", str(sessions)).replace("REMEMBERED", str(4 * sessions))
+        self.lives += 1
+        return Node(self.host, text.replace("VOLUME", volume) + door, name=f"node{self.lives}")
+
+    def device(self, socket):
+        # A buffer holds the longest frame: memif loses its way with packets of several buffers.
+        return f"net_memif1,role=client,socket={socket},socket-abstract=no,bsize=9216"
+
+    def load_command(self, socket, *options, seconds=SECONDS):
+        return [BUILD / "penstock-blast", "--pdp", "--device", self.device(socket), "--to",
+                "10.78.0.1:7373", "--to-ethernet", ingest.STATION, "--from", "10.78.1.1", "--core",
+                self.sender, "--json", "--linger", "0.05", "--seconds", seconds, *options]
+
+    def load(self, node, *options, seconds=SECONDS):
+        done = json.loads(run(*self.load_command(node.folder / "memif.sock", *options,
+                                                 seconds=seconds), timeout=120).stdout)
+        if done["failed"] or done["unreported"]:
+            raise RuntimeError(f"messages failed: {done}")
+        return done
+
+    def blast(self, socket, port, options, **more):
+        """Without sessions, on the same device: the base class's receive-only leg uses it."""
+        done = run(BUILD / "penstock-blast", "--device", self.device(socket), "--to",
+                   f"10.78.0.1:{port}", "--to-ethernet", ingest.STATION, "--core", self.sender,
+                   "--json", "--linger", "0.05", "--seconds", SECONDS, *options, timeout=120)
+        return json.loads(done.stdout)
+
+    # ---- A null volume: the processor's and the memif's limits ----------------------------------
+
+    def null_leg(self, options, per_second):
+        node = self.node(ingest.NULL).start()
+        try:
+            done = self.load(node, "--acks", "received", *options)
+        finally:
+            node.drain()
+        return per_second(done) / done["seconds"]
+
+    def copy_crc_leg(self):
+        return float(run("taskset", "-c", self.poller, BUILD / "perf/copy_crc", 64, 1).stdout)
+
+    def receive_only_bytes_leg(self):
+        options, port, goal = ["--size", 256, "--packed", 8000], 5140, None
+        ingest.CASES["long"] = (options, port, goal)
+        return self.receive_only_leg("long") * self.bytes_per_message
+
+    def null_volume(self):
+        say("64 B messages in frames of 1,472 B: copy and CRC32C beside penstockd on a null volume")
+        packed = Pairs(self.copy_crc_leg,
+                       lambda: self.null_leg(PACKED_64, lambda done: done["acknowledged"]))
+        self.highest = packed.median(1)
+        say(f"  {packed.ratio:.3f} of the loop, {self.highest / 1e6:.1f} M/s {by_mode(packed)}")
+        say("256 B messages in frames of 8 KB: receive-only beside penstockd on a null volume")
+        # 31 lines of 257 bytes and 42 bytes of headers.
+        self.bytes_per_message = (31 * 257 + 42) / 31
+        long = Pairs(self.receive_only_bytes_leg,
+                     lambda: self.null_leg(LONG_256, lambda done: done["packet_bytes"]))
+        say(f"  {long.ratio:.3f} of receive-only, {long.median(1) / 1e9:.2f} GB/s {by_mode(long)}")
+        return {"packed": packed.report(), "packed_modes": by_mode(packed),
+                "long": long.report(), "long_modes": by_mode(long)}, [
+            target("pdp_64_packed_of_copy_crc", packed.ratio, 0.5, "ratio", enough=packed.enough),
+            target("pdp_8k_frames_of_receive_only", long.ratio, 0.5, "ratio", enough=long.enough)]
+
+    def received_latency(self):
+        rate = int(self.highest / 2)
+        say(f"acknowledgements of `received` at {rate / 1e6:.1f} M messages/s of 64 B, open loop")
+        node = self.node(ingest.NULL).start()
+        try:
+            legs = [self.load(node, "--acks", "received", "--rate", rate, *PACKED_64)
+                    for _ in range(PAIRS)]
+        finally:
+            node.drain()
+        held = all(leg["messages"] >= ingest.RATE_SHARE * rate * SECONDS for leg in legs)
+        middle = {key: statistics.median(leg["latency_us"][key] for leg in legs)
+                  for key in ("p50", "p99", "p99.9")}
+        say(f"  {middle}")
+        return {"rate": rate, "legs": [leg["latency_us"] for leg in legs]}, [
+            target(f"received_{key}", middle[key], goal, "us", at_least=False, enough=held)
+            for key, goal in (("p50", 8), ("p99", 40), ("p99.9", 300))]
+
+    # ---- The drive -------------------------------------------------------------------------------
+
+    def drive_leg(self, node, *rate):
+        """Bytes written a second; what the last leg did is kept."""
+        node.process.send_signal(signal.SIGCONT)
+        before = self.marks(node)
+        self.done = self.load(node, *LONG_1024, *rate)
+        after = self.marks(node)
+        node.process.send_signal(signal.SIGSTOP)
+        self.passed = {key: after[key] - before[key] for key in after}
+        return self.passed["written"] / self.done["seconds"]
+
+    def floor_leg(self):
+        done = json.loads(run(
+            "taskset", "-c", self.poller, BUILD / "perf/floor", self.host.folder / "floor",
+            FLOOR_FILE_BYTES, self.block_bytes, self.block_rate, SECONDS, ingest.DEPTH,
+            timeout=120).stdout)
+        return Percentiles(done["latency_us"])
+
+    def durable_leg(self, node, rate):
+        self.drive_leg(node, "--rate", rate)
+        return Percentiles(self.done["latency_us"])
+
+    def drive(self):
+        say("1 KiB messages in frames of 8 KB to the drive, durable: fio beside penstockd")
+        node = self.node(ingest.STORED).start()
+        with stopped(node.process):  # a poller would be a load beside fio
+            self.fio_leg()
+            for _ in range(3):  # until every segment is used for the second time
+                self.drive_leg(node)
+            found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
+            say(f"  {found.ratio:.3f} of fio, {found.median(1) / 1e9:.2f} GB/s")
+            rate = int(found.median(1) / ingest.BYTES_WRITTEN_PER_MESSAGE / 2)
+            say(f"acknowledgements of `durable` at {rate / 1e6:.2f} M messages/s, open loop")
+            blocks = self.blocks(node)
+            self.durable_leg(node, rate)
+            blocks = max(self.blocks(node) - blocks, 1)
+            self.block_bytes = self.passed["written"] // blocks
+            self.block_rate = blocks / SECONDS
+            latencies = Pairs(self.floor_leg, lambda: self.durable_leg(node, rate))
+        node.process.send_signal(signal.SIGCONT)
+        node.drain()
+        ratios = {key: statistics.median(b.all[key] / a.all[key] for a, b in latencies.kept)
+                  if latencies.kept else 0 for key in ("p50", "p99", "p99.9")}
+        p50 = statistics.median(b.all["p50"] for _, b in latencies.kept) if latencies.kept else 0
+        say(f"  p50 {p50:.0f} us, of the bare program: {ratios}")
+        targets = [target("drive_of_fio", found.ratio, 0.95, "ratio", enough=found.enough),
+                   target("durable_p50", p50, 250, "us", at_least=False,
+                          enough=latencies.enough)]
+        targets += [target(f"durable_{key}_of_bare", ratios[key], goal, "ratio", at_least=False,
+                           enough=latencies.enough) for key, goal in (("p99", 1.25),
+                                                                      ("p99.9", 1.5))]
+        return {"beside_fio": found.report(), "rate": rate, "block_bytes": self.block_bytes,
+                "blocks_per_second": self.block_rate, "legs": [
+                    {"bare": a.all, "penstock": b.all} for a, b in latencies.kept]}, targets
+
+    def blocks(self, node):
+        """A stopped node's books are those of when it was stopped."""
+        return node.ledger()["gauges"][0]["blocks_durable"]
+
+    # ---- Many sessions ---------------------------------------------------------------------------
+
+    def sessions_leg(self, idle):
+        node = self.node(ingest.NULL, sessions=SESSIONS + 4096).start()
+        try:
+            done = self.load(node, "--acks", "received", "--idle-sessions", idle, *PACKED_64)
+            self.node_bytes[idle] = self.resident(node)
+            self.bound = node.json("config", "check")["memory_bound"]
+        finally:
+            node.drain()
+        self.client_bytes[idle] = done["resident_bytes"]
+        return done["acknowledged"] / done["seconds"]
+
+    def resident(self, node):
+        status = pathlib.Path(f"/proc/{node.process.pid}/status").read_text()
+        return sum(int(value) for value in
+                   re.findall(r"(?:VmHWM|HugetlbPages):\s+(\d+) kB", status)) * 1024
+
+    def sessions(self):
+        say(f"{SESSIONS:,} sessions open beside none, one loaded")
+        self.node_bytes, self.client_bytes = {}, {}
+        found = Pairs(lambda: self.sessions_leg(0), lambda: self.sessions_leg(SESSIONS))
+        node = (self.node_bytes[SESSIONS] - self.node_bytes[0]) / SESSIONS
+        client = (self.client_bytes[SESSIONS] - self.client_bytes[0]) / SESSIONS
+        say(f"  {found.ratio:.3f} of the rate; a session touches {node:.0f} bytes of the node, "
+            f"{client:.0f} of the client")
+        return {"beside_none": found.report(), "node": self.node_bytes,
+                "client": self.client_bytes}, [
+            target("rate_with_sessions_of_without", found.ratio, 0.95, "ratio",
+                   enough=found.enough),
+            target("session_bytes_node", node, SESSION_BYTES_NODE, "bytes", at_least=False),
+            target("session_bytes_client", client, SESSION_BYTES_CLIENT, "bytes", at_least=False),
+            target("resident_memory_of_bound", self.node_bytes[SESSIONS] / self.bound, 1.05,
+                   "ratio", at_least=False)]
+
+
+# ---- The kernel's sockets ------------------------------------------------------------------------
+
+KERNEL_CONFIG = """
+[node]
+name = "{name}"
+runtime_dir = "{runtime}"
+[dpdk]
+memory = "160MiB"
+[[port]]
+name = "lan0"
+device = "net_af_xdp0,iface=port0"
+addresses = ["10.77.0.1/24"]
+receive_descriptors = 2048
+buffers = 16384
+[[shard]]
+core = CORE
+poll = "busy"
+[[volume]]
+name = "main"
+path = "{folder}/volume"
+segment_bytes = "64MiB"
+retention.max_bytes = "512MiB"
+[[door]]
+name = "pdp"
+kind = "pdp"
+listen = ["*:7373"]
+"""
+
+
+class Kernel:
+    """A sender on the kernel's sockets, a cable to a node and one to a plain receiver."""
+
+    def __init__(self, host):
+        self.host = host
+        self.poller, self.sender_core = cores()
+        self.sender, self.plain = host.namespace("sender"), host.namespace("plain")
+        appliance = host.namespace("appliance")
+        host.veth(self.sender, "eth0", appliance, "port0")
+        host.veth(self.sender, "eth1", self.plain, "port0")
+        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+        self.sender.run("ip", "address", "add", "10.77.1.2/24", "dev", "eth1")
+        self.plain.run("ip", "address", "add", "10.77.1.1/24", "dev", "port0")
+        self.node = Node(host, KERNEL_CONFIG.replace("CORE", str(self.poller)), name="kernel",
+                         namespace=appliance).start()
+        self.costs = {"recvmmsg": [], "penstock": []}
+
+    def send(self, *command):
+        return json.loads(run(*self.sender.command("taskset", "-c", self.sender_core, *command),
+                              timeout=60).stdout)
+
+    def recvmmsg_leg(self):
+        """Messages a second that arrived."""
+        out = self.host.folder / "plain.out"
+        receiver = self.host.start(*self.plain.command(
+            "taskset", "-c", self.poller, BUILD / "perf/recvmmsg", 514, out))
+        wait_until(lambda: "514" in self.plain.run("ss", "-Huln", "sport = 514").stdout,
+                   "recvmmsg listening", process=receiver)
+        sent = self.send(BUILD / "perf/udp_send", "10.77.1.1", 514, 10_000_000, 1)
+        time.sleep(0.2)
+        seconds = process_seconds(receiver.pid)
+        receiver.send_signal(signal.SIGTERM)
+        receiver.wait()
+        with open(out, "rb") as file:
+            lines = sum(data.count(b"\n") for data in iter(lambda: file.read(1 << 20), b""))
+        self.costs["recvmmsg"].append(1e9 * seconds / max(lines, 1))
+        return lines / sent["seconds"]
+
+    def marks(self):
+        gauges = self.node.ledger()["gauges"][0]
+        return gauges["busy_cycles"] / gauges["tsc_hz"]
+
+    def penstock_leg(self):
+        """Messages a second that were acknowledged as durable."""
+        self.node.process.send_signal(signal.SIGCONT)
+        before = self.marks()
+        done = self.send(BUILD / "perf/producer", "10.77.0.1:7373", KERNEL_BYTES, SECONDS)
+        seconds = self.marks() - before
+        self.node.process.send_signal(signal.SIGSTOP)
+        if done["failed"]:
+            raise RuntimeError(f"messages failed: {done}")
+        self.costs["penstock"].append({
+            "node_ns": 1e9 * seconds / done["acknowledged"],
+            "producer_ns": 1e9 * done["processor_seconds"] / done["acknowledged"]})
+        return done["acknowledged"] / done["seconds"]
+
+    def measure(self):
+        say(f"{KERNEL_BYTES} B messages by the kernel's sockets: recvmmsg beside penstockd")
+        with stopped(self.node.process):
+            found = Pairs(self.recvmmsg_leg, self.penstock_leg)
+        self.node.process.send_signal(signal.SIGCONT)
+        self.node.drain()
+        plain = statistics.median(self.costs["recvmmsg"])
+        node = statistics.median(cost["node_ns"] for cost in self.costs["penstock"])
+        producer = statistics.median(cost["producer_ns"] for cost in self.costs["penstock"])
+        say(f"  {found.median(1) / 1e6:.2f} M/s durable, recvmmsg {found.median(0) / 1e6:.2f}; ns "
+            f"a message: node {node:.0f}, producer {producer:.0f}, recvmmsg {plain:.0f}")
+        return {"beside_recvmmsg": found.report(), "costs": self.costs}, [
+            target("kernel_rate_of_recvmmsg", found.ratio, 1.0, "ratio", enough=found.enough),
+            target("kernel_node_time_of_recvmmsg", node / plain, 0.25, "ratio", at_least=False,
+                   enough=found.enough)]
+
+
+def main():
+    host = Host("pdp")
+    results, targets = {}, []
+
+    def keep(name, measured):
+        results[name] = measured[0]
+        targets.extend(measured[1])
+
+    try:
+        host.hugepages(2048)
+        pdp = Pdp(host)
+        keep("null_volume", pdp.null_volume())
+        keep("received", pdp.received_latency())
+        keep("drive", pdp.drive())
+        keep("sessions", pdp.sessions())
+        keep("kernel", Kernel(host).measure())
+    finally:
+        host.close()
+    write("pdp", targets, **results)
+
+
+if __name__ == "__main__":
+    main()
