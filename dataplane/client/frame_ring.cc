@@ -12,7 +12,6 @@ constexpr std::size_t kCacheLineBytes = 64;
 
 FrameRing::FrameRing(const FrameRingOptions& options)
     : options_(options),
-      pieces_reserved_(std::min(kPiecesReserved, options.frames * kPiecesPerFrame)),
       stride_(align_up(options.buffer_bytes, kCacheLineBytes)),
       arena_(options.frames * stride_),
       opaques_(options.frames * options.messages_per_frame_max),
@@ -20,7 +19,7 @@ FrameRing::FrameRing(const FrameRingOptions& options)
   CHECK_GT(options.frames, 0U);
   CHECK_GE(options.buffer_bytes, pdp::kSmallFrameBytesMax);
   CHECK_LE(options.buffer_bytes, pdp::kFrameBytesMax);
-  const std::size_t places = std::bit_ceil(options.frames + pieces_reserved_);
+  const std::size_t places = std::bit_ceil(options.frames + kPiecesReserved);
   order_.resize(places);
   entries_.resize(places);
   free_.reserve(options.frames);

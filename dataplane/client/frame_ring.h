@@ -24,11 +24,8 @@ using FrameId = std::uint32_t;
 using BufferId = std::uint32_t;
 inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-// A frame may be split into more pieces than the ring has places left; these are kept for it. Of a
-// few frames no more than their pieces: the longest frame makes 16 that every path takes, of which
-// two neighbours never fit into one.
+// A frame may be split into more pieces than the ring has places left; these are kept for it.
 inline constexpr std::size_t kPiecesReserved = 256;
-inline constexpr std::size_t kPiecesPerFrame = 16;
 
 enum class FrameState : std::uint8_t {
   kQueued,    // never sent on this connection
@@ -87,7 +84,7 @@ class FrameRing {
 
   // ---- Frames in order ---------------------------------------------------------------------
   // Whether seal() may be called.
-  [[nodiscard]] bool has_place() const { return size_ + pieces_reserved_ < order_.size(); }
+  [[nodiscard]] bool has_place() const { return size_ + kPiecesReserved < order_.size(); }
   // The messages behind the head, of so many bytes, become the last frame.
   FrameId seal(BufferId buffer, std::uint32_t messages, std::size_t bytes, MonotonicNanos queued);
 
@@ -147,7 +144,6 @@ class FrameRing {
   void renumber_from(std::size_t place, std::uint64_t sequence);
 
   FrameRingOptions options_;
-  std::size_t pieces_reserved_;
   std::size_t stride_;
   std::vector<std::byte> arena_;
   std::vector<std::uint64_t> opaques_;

@@ -21,7 +21,7 @@
 
 namespace penstock::client {
 
-inline constexpr std::size_t kComposedPerPoll = 16;  // at most, that lie in no buffer as sent
+inline constexpr std::size_t kComposedPerPoll = 16;  // frames that do not lie in a buffer as sent
 inline constexpr std::size_t kControlPerPoll = 8;    // frames of no messages
 inline constexpr std::size_t kControlBytes = 1088;   // SUBJECT with its trailer is the longest
 inline constexpr std::size_t kPollBatchMin = kControlPerPoll + 1;
@@ -240,8 +240,7 @@ class SessionCore {
   pdp::CaptureBody capture_{};
 
   SessionStatistics statistics_;
-  std::size_t composed_max_;
-  std::vector<std::byte> composed_;  // so many frames
+  std::vector<std::byte> composed_;  // kComposedPerPoll frames
   std::size_t composed_count_ = 0;
   std::array<std::array<std::byte, kControlBytes>, kControlPerPoll> control_{};
   std::size_t control_count_ = 0;
