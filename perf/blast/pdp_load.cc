@@ -177,13 +177,12 @@ void PdpLoad::append_due(std::uint64_t due) {
 
 // False: the device takes no more now.
 bool PdpLoad::send(Session& session) {
-  std::array<client::SessionCore::Datagram, client::ClientPort::kBurst> datagrams;
   while (true) {
-    if (port_.room() < datagrams.size() / 2) port_.flush();
+    if (port_.room() < datagrams_.size() / 2) port_.flush();
     if (port_.room() < client::kPollBatchMin) return false;
     const std::size_t room = port_.room();
-    const std::size_t count = session.core.poll(std::span(datagrams).first(room), now_);
-    for (std::size_t i = 0; i < count; ++i) port_.put(session.index, datagrams[i]);
+    const std::size_t count = session.core.poll(std::span(datagrams_).first(room), now_);
+    for (std::size_t i = 0; i < count; ++i) port_.put(session.index, datagrams_[i]);
     if (count < room) break;
   }
   session.deadline = session.core.next_deadline();

@@ -81,6 +81,7 @@ class PdpLoad final : public client::ClientPortListener {
   double interval_ns_;  // between messages; 0: flat out
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::uint32_t> active_;  // to be polled
+  std::array<client::SessionCore::Datagram, client::ClientPort::kBurst> datagrams_{};
   std::size_t swept_ = 0;
   std::size_t filling_ = 0;
   std::size_t begun_ = 0;  // sessions that were told to open
