@@ -10,6 +10,7 @@ import pathlib
 import re
 import signal
 import statistics
+import subprocess
 import sys
 import time
 
@@ -300,7 +301,8 @@ class Kernel:
         """Messages a second that arrived."""
         out = self.host.folder / "plain.out"
         receiver = self.host.start(*self.plain.command(
-            "taskset", "-c", self.poller, BUILD / "perf/recvmmsg", 514, out))
+            "taskset", "-c", self.poller, BUILD / "perf/recvmmsg", 514, out),
+            stdout=subprocess.DEVNULL)
         wait_until(lambda: "514" in self.plain.run("ss", "-Huln", "sport = 514").stdout,
                    "recvmmsg listening", process=receiver)
         sent = self.send(BUILD / "perf/udp_send", "10.77.1.1", 514, 10_000_000, 1)
