@@ -67,6 +67,9 @@ WARN += -Wno-missing-field-initializers
 ifneq ($(BUILD),asan)
 # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651).
 WARN += -Wduplicated-cond -Wlogical-op -Wno-restrict
+else
+# clang sees what libstdc++ 12 itself uses of its own deprecated parts.
+WARN += -Wno-deprecated-declarations
 endif
 # Instrumentation confuses the warnings that follow the flow of values; the release build has them.
 NO_FLOW_WARN := -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow \

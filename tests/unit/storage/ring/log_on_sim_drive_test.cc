@@ -149,7 +149,7 @@ TEST(LogOnSimDrive, LifeAfterLifeEachSessionGoesOnBehindItsLastRun) {
     SimLifeOptions options{.block_bytes = 32 * 1024, .payload_bytes = 4'000, .sessions = 5};
     if (rng.chance(500'000)) options.durability = Durability::kFlush;
     for (unsigned round = 0; round < 8; ++round, ++cases) {
-      SimExpectation expected{.payload_bytes = options.payload_bytes};
+      LogExpectation expected{.payload_bytes = options.payload_bytes};
       {
         SimLife life(world.drive, world.clock, rng.next(), options);
         if (rng.chance(700'000)) {
