@@ -26,6 +26,8 @@ class PacketPool {
   // In memory of its own of exactly this size, so that AddressSanitizer sees a read past the end.
   [[nodiscard]] rte_mbuf* exact(std::span<const std::byte> bytes);
 
+  // For a queue that makes packets of its own.
+  [[nodiscard]] rte_mempool* memory() const { return pool_; }
   [[nodiscard]] unsigned in_use() const { return rte_mempool_in_use_count(pool_); }
 
  private:

@@ -23,13 +23,14 @@ constexpr std::array kDoors{
     DoorSpec{"syslog", DoorProtocol::kSyslog, kSyslogPort,
              "syslog.{facility}.{severity}.{host}.{app}"                       },
     DoorSpec{"lines",  DoorProtocol::kLine,   kLinePort,       "lines.{source}"},
-    DoorSpec{"other",  DoorProtocol::kLine,   kUncapturedPort, "other.{door}"  }
+    DoorSpec{"other",  DoorProtocol::kLine,   kUncapturedPort, "other.{door}"  },
+    DoorSpec{"pdp",    DoorProtocol::kPdp,    kPdpPort,        "pdp"           }
 };
 
 // Accounts of the shard's area, in this order.
 constexpr std::size_t kPortAt = 0;
 constexpr std::size_t kDoorAt = 1;
-constexpr std::size_t kStreamAt = kDoorAt + kDoors.size();
+constexpr std::size_t kPdpDoor = kDoors.size() - 1;  // the last one, where there is one
 
 }  // namespace
 
@@ -93,21 +94,22 @@ Result<> Node::start_log() {
   }
   if (auto known = ring_->register_memory(pool_.memory()); !known) return known;
   std::vector<MessageAccount*> doors;
-  for (std::size_t i = 0; i < kDoors.size(); ++i) {
+  for (std::size_t i = 0; i < this->doors(); ++i) {
     doors.push_back(&account<MessageAccount>(kDoorAt + i));
   }
   intake_ = std::make_unique<Intake>(account<MessageAccount>(shard_at()), std::move(doors));
   observer_ =
       std::make_unique<Observer>(options_.observed ? &ground_.oracle : nullptr, *this, *intake_);
-  log_ = std::make_unique<LogWriter>(LogOptions{.volume = kVolume,
-                                                .log = LogNumber(0),
-                                                .segment_bytes = options_.segment_bytes,
-                                                .block_bytes = options_.block_bytes,
-                                                .queue_depth = options_.queue_depth,
-                                                .linger_ns = options_.linger_ns,
-                                                .durability = options_.durability},
-                                     log.start, pool_, *ring_, channel_, ground_.clock, ground_.rng,
-                                     *observer_);
+  log_ = std::make_unique<LogWriter>(
+      LogOptions{.volume = kVolume,
+                 .log = LogNumber(0),
+                 .segment_bytes = options_.segment_bytes,
+                 .block_bytes = options_.block_bytes,
+                 .queue_depth = options_.queue_depth,
+                 .linger_ns = options_.linger_ns,
+                 .durability = options_.durability,
+                 .producers = options_.pdp ? options_.pdp->remembered : 0},
+      log.start, pool_, *ring_, channel_, ground_.clock, ground_.rng, *observer_);
   intake_->set_log(*log_);
   return {};
 }
@@ -116,13 +118,15 @@ Result<> Node::make_ledger() {
   std::vector<AccountSpec> accounts{
       {AccountKind::kPort, 0, "sim"}
   };
-  for (const DoorSpec& door : kDoors) accounts.push_back({AccountKind::kDoor, 0, door.name});
+  for (const DoorSpec& door : std::span(kDoors).first(doors()))
+    accounts.push_back({AccountKind::kDoor, 0, door.name});
   for (const StreamSpec& stream : options_.streams) {
     accounts.push_back({AccountKind::kStream, 0, stream.name.substr(0, 20)});
   }
   accounts.push_back({AccountKind::kShard, 0, "0"});
   accounts.push_back({AccountKind::kShardGauges, 0, "0"});
   accounts.push_back({AccountKind::kLogEdge, 0, "simulated"});
+  if (options_.pdp) accounts.push_back({AccountKind::kFrames, 0, kDoors[kPdpDoor].name});
   auto made =
       LedgerFile::create(ground_.ledger_path, "sim", {{}, accounts}, ground_.clock.unix_now());
   if (!made) return std::unexpected(std::move(made.error()));
@@ -139,14 +143,16 @@ Result<CaptureSetId> Node::add_set(std::span<const std::size_t> streams) {
   std::size_t count = 0;
   for (const std::size_t i : streams) {
     ids[count] = stream_id(options_.streams[i].name);
-    accounts[count++] = &account<MessageAccount>(kStreamAt + i);
+    accounts[count++] = &account<MessageAccount>(stream_at(i));
   }
   auto set = log_->add_capture_set(std::span(ids).first(count));
   if (set) intake_->add_set(*set, std::span(accounts).first(count));
   return set;
 }
 
-std::size_t Node::shard_at() const { return kStreamAt + options_.streams.size(); }
+std::size_t Node::doors() const { return options_.pdp ? kDoors.size() : kPdpDoor; }
+std::size_t Node::stream_at(std::size_t stream) const { return kDoorAt + doors() + stream; }
+std::size_t Node::shard_at() const { return stream_at(options_.streams.size()); }
 
 void Node::make_doors() {
   std::vector<Stream> streams;
@@ -155,7 +161,7 @@ void Node::make_doors() {
   }
   router_ =
       std::make_unique<StreamRouter>(std::move(streams), [this](auto set) { return add_set(set); });
-  for (std::size_t i = 0; i < kDoors.size(); ++i) {
+  for (std::size_t i = 0; i < doors(); ++i) {
     const DoorSpec& door = kDoors[i];
     DoorOptions options{
         .number = i,
@@ -168,6 +174,23 @@ void Node::make_doors() {
         std::make_unique<Door>(std::move(options), *router_, account<MessageAccount>(kDoorAt + i)));
     CHECK(map_.add({.address = std::nullopt, .port = door.port}, *doors_.back()).has_value());
   }
+  if (options_.pdp) make_pdp();
+}
+
+void Node::make_pdp() {
+  outbox_ = std::make_unique<PortOutbox>(
+      std::vector<PortOutbox::Side>{
+          {.queue = &queue_, .account = &account<PortAccount>(kPortAt), .shard = 0}
+  },
+      nullptr);
+  pdp::NodeOptions options = options_.pdp->node;
+  options.origin = kPdpDoor;
+  options.ports = {
+      {.ethernet = test::ethernet_address(test::kOurEthernet), .mtu = 1500}
+  };
+  pdp_ = std::make_unique<pdp::PdpNode>(std::move(options), options_.pdp->seed, *intake_, *router_,
+                                        *log_, *outbox_, account<FrameAccount>(frames_at()));
+  intake_->set_observer(*pdp_);
 }
 
 void Node::make_shard() {
@@ -182,6 +205,8 @@ void Node::make_shard() {
                    .pool = &pool_,
                    .intake = intake_.get(),
                    .doors = &map_,
+                   .pdp = pdp_.get(),
+                   .outbox = outbox_.get(),
                    .area = &ledger_->area(1),
                    .gauges = &account<ShardGauges>(shard_at() + 1),
                    .edge = &account<LogEdge>(shard_at() + 2)};

@@ -6,10 +6,19 @@
 #include "storage/log/keeper.h"
 #include "storage/recover/recovery.h"
 #include "storage/ring/io_ring.h"
-#include "tests/sim/oracle.h"
+#include "tests/sim/judge.h"
 #include "tests/sim/streams.h"
 
 namespace penstock::sim {
+
+inline constexpr std::uint16_t kPdpPort = 7373;
+
+// A front door for producers.
+struct PdpDoor {
+  pdp::NodeOptions node;      // all but where it is
+  pdp::Secrets::Seed seed{};  // of this life
+  std::size_t remembered = 64;
+};
 
 struct NodeOptions {
   std::vector<StreamSpec> streams = usual_streams();
@@ -22,6 +31,7 @@ struct NodeOptions {
   Durability durability = Durability::kSync;
   Retention retention;
   std::uint64_t capacity_bytes = 0;
+  std::optional<PdpDoor> pdp;
   bool observed = true;  // tell the oracle what is reported durable
 };
 
@@ -30,7 +40,7 @@ struct NodeGround {
   Clock& clock;
   Rng& rng;
   SimQueue& queue;
-  Oracle& oracle;
+  Judge& oracle;
   std::string ledger_path;
 };
 
@@ -53,6 +63,7 @@ class Node {
   void check_books();
   [[nodiscard]] Keeper& keeper() { return *keeper_; }
   [[nodiscard]] LogWriter& log() { return *log_; }
+  [[nodiscard]] const FrameAccount& frames() { return account<FrameAccount>(frames_at()); }
   // As the shard keeps it; of a moment only after publish().
   [[nodiscard]] MessageAccount& total() { return account<MessageAccount>(shard_at()); }
 
@@ -62,9 +73,13 @@ class Node {
   Result<> start_log();
   Result<> make_ledger();
   void make_doors();
+  void make_pdp();
   void make_shard();
   Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+  [[nodiscard]] std::size_t doors() const;
+  [[nodiscard]] std::size_t stream_at(std::size_t stream) const;
   [[nodiscard]] std::size_t shard_at() const;
+  [[nodiscard]] std::size_t frames_at() const { return shard_at() + 3; }
   template <class T>
   T& account(std::size_t i) {
     return ledger_->area(1).account<T>(i);
@@ -73,15 +88,16 @@ class Node {
   // Hands on to the intake what the oracle has seen.
   class Observer final : public LogObserver {
    public:
-    Observer(Oracle* oracle, const Node& node, Intake& intake)
+    Observer(Judge* oracle, const Node& node, Intake& intake)
         : oracle_(oracle), node_(node), intake_(intake) {}
     void on_durable(const Block& block) override {
       if (oracle_ != nullptr) oracle_->reported(block, node_.log_->watermarks().slot);
       intake_.on_durable(block);
     }
+    void on_written(const Block& block) override { intake_.on_written(block); }
 
    private:
-    Oracle* oracle_;
+    Judge* oracle_;
     const Node& node_;
     Intake& intake_;
   };
@@ -95,7 +111,7 @@ class Node {
       ground_.oracle.received(count, ground_.clock.unix_now());
       return count;
     }
-    rte_mbuf* buffer() override { return nullptr; }
+    rte_mbuf* buffer() override { return ground_.queue.buffer(); }
     std::uint16_t transmit(std::span<rte_mbuf*> packets) override {
       return ground_.queue.transmit(packets);
     }
@@ -125,6 +141,8 @@ class Node {
   std::uint64_t reported_before_;  // messages, by earlier lives of the node
   std::uint64_t received_before_;  // packets
   WatchedQueue queue_;
+  std::unique_ptr<PortOutbox> outbox_;
+  std::unique_ptr<pdp::PdpNode> pdp_;
 };
 
 }  // namespace penstock::sim

@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "storage/log/log_writer.h"
-#include "storage/recover/recovery.h"
 #include "storage/ring/sim_drive.h"
 #include "tests/sim/journal.h"
+#include "tests/sim/judge.h"
 
 namespace penstock::sim {
 
@@ -24,7 +23,7 @@ struct Meant {
   MessageFlag flags = MessageFlag::kNone;
 };
 
-class Oracle {
+class Oracle final : public Judge {
  public:
   // A new message; next_number() is in its text.
   [[nodiscard]] std::uint64_t next_number() const { return sent_.size(); }
@@ -34,31 +33,29 @@ class Oracle {
   void fed() { ++packets_fed_; }
   void arrived(std::uint64_t number) { arrivals_.push_back({number, packets_fed_, UnixNanos(0)}); }
   // The node took so many of the packets fed, or none of those will ever be taken.
-  void received(std::size_t packets, UnixNanos now);
+  void received(std::size_t packets, UnixNanos now) override;
   void lost_the_rest();
 
   // The drive may damage what it has: what it damaged need not be there, if somebody says so.
   void expect_damage(const SimDrive& drive) { lying_drive_ = &drive; }
   [[nodiscard]] bool expects_damage() const { return lying_drive_ != nullptr; }
 
-  // The log reported the block durable; it is in this slot.
-  void reported(const Block& block, SlotIndex slot);
-  // Retention may have deleted the blocks before this one.
-  void retired_before(std::uint64_t block) { journal_.retire_before(block); }
+  void reported(const Block& block, SlotIndex slot) override;
+  void retired_before(std::uint64_t block) override { journal_.retire_before(block); }
   // Compares what a fresh process reads from the volume with what has to be there; what is found
   // besides has to be there from now on.
-  void check(Volume& volume, const RecoveredVolume& recovered);
+  void check(Volume& volume, const RecoveredVolume& recovered) override;
   // Whether it is the message of that number as its sender meant it; fails if not.
   [[nodiscard]] bool check_message(std::uint64_t number, const MessageView& message);
   [[nodiscard]] const Journal& journal() const { return journal_; }
   // Whether the drive has damaged the block, or what says where it is.
   [[nodiscard]] bool is_damaged(std::uint64_t block) const;
 
-  void fail(std::string what);
+  void fail(std::string what) override;
   [[nodiscard]] const std::string& failure() const { return failure_; }
   [[nodiscard]] bool failed() const { return !failure_.empty(); }
   [[nodiscard]] std::uint64_t verified() const { return verified_; }
-  [[nodiscard]] std::uint64_t reported_messages() const { return reported_messages_; }
+  [[nodiscard]] std::uint64_t reported_messages() const override { return reported_messages_; }
   void trace(std::uint64_t value) { trace_ = (trace_ ^ value) * 0x9E3779B97F4A7C15ULL; }
   [[nodiscard]] std::uint64_t trace() const { return trace_; }
 

@@ -220,10 +220,11 @@ class Run {
 }  // namespace
 
 std::uint64_t running_seed() { return seed_under_way; }
+void set_running_seed(std::uint64_t seed) { seed_under_way = seed; }
 
 Outcome run(std::uint64_t seed, test::PacketPool& pool, const std::string& ledger_path,
             const RunPlan& plan) {
-  seed_under_way = seed;
+  set_running_seed(seed);
   Outcome outcome = Run(seed, pool, ledger_path, plan).go();
   if (outcome.failure.empty() && pool.in_use() != 0) {
     outcome.failure = fmt::format("{} packet buffers were lost", pool.in_use());

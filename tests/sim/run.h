@@ -28,6 +28,7 @@ struct RunPlan {
 
 // The seed of the run under way, for who has to say so when the process breaks.
 [[nodiscard]] std::uint64_t running_seed();
+void set_running_seed(std::uint64_t seed);
 
 [[nodiscard]] Outcome run(std::uint64_t seed, test::PacketPool& pool,
                           const std::string& ledger_path, const RunPlan& plan = {});

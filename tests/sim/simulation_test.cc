@@ -1,12 +1,3 @@
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include <fmt/format.h>
@@ -14,6 +5,8 @@
 
 #include "tests/lib/log_fixture.h"
 #include "tests/sim/run.h"
+#include "tests/sim/seeds.h"
+#include "tests/sim/trace_told.h"
 
 namespace penstock::sim {
 namespace {
@@ -29,44 +22,13 @@ constexpr std::uint64_t kCrashSteps = 400;
 #endif
 constexpr std::uint64_t kStepsBehindCrash = 60;
 
-std::string environment(const char* variable) {
-  const char* text = std::getenv(variable);
-  return text == nullptr ? "" : text;
-}
-
-// PENSTOCK_SEED=N runs one seed and tells its trace; PENSTOCK_SEEDS=FIRST:COUNT runs as many as it
-// says, and with PENSTOCK_SOAK_SECONDS=N no more than that time holds.
-struct Seeds {
-  Seeds() {
-    const std::string one = environment("PENSTOCK_SEED");
-    const std::string some = environment("PENSTOCK_SEEDS");
-    const std::string seconds = environment("PENSTOCK_SOAK_SECONDS");
-    if (!one.empty()) {
-      first = std::stoull(one);
-      count = 1;
-    } else if (!some.empty()) {
-      first = std::stoull(some);
-      count = std::stoull(some.substr(some.find(':') + 1));
-    }
-    if (!seconds.empty()) end = Time::now() + std::chrono::seconds(std::stoll(seconds));
-    chosen = !one.empty();
-  }
-  [[nodiscard]] bool time_is_up() const { return Time::now() >= end; }
-
-  using Time = std::chrono::steady_clock;
-  std::uint64_t first = 1;
-  std::uint64_t count = kSeeds;
-  bool chosen = false;
-  Time::time_point end = Time::time_point::max();
-};
-
 class Simulation : public testing::Test {
  protected:
   Outcome run_seed(std::uint64_t seed, const RunPlan& plan = {}) {
     return run(seed, pool_, folder_.path() + "/ledger", plan);
   }
 
-  Seeds seeds_;
+  Seeds seeds_{kSeeds};
   test::PacketPool pool_{4095, 2048};
   TestFolder folder_;
 };
@@ -136,39 +98,10 @@ TEST_F(Simulation, TheSameSeedGivesTheSameTrace) {
   EXPECT_EQ(different, 0U);
 }
 
-// The trace that another process, with other addresses, tells of the seed.
-std::string trace_told(std::uint64_t seed) {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) return "";
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  setenv("PENSTOCK_SEED", std::to_string(seed).c_str(), 1);
-  std::string self = "sim";
-  std::string filter = "--gtest_filter=*WhatWasReported*";
-  const std::array<char*, 3> words{self.data(), filter.data(), nullptr};
-  pid_t child = 0;
-  const int spawned =
-      posix_spawn(&child, "/proc/self/exe", &actions, nullptr, words.data(), environ);
-  unsetenv("PENSTOCK_SEED");
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  std::string trace;
-  FILE* said = fdopen(ends[0], "r");
-  std::array<char, 256> line;
-  while (std::fgets(line.data(), line.size(), said) != nullptr) {
-    const std::string_view text(line.data());
-    if (text.starts_with("trace of")) trace = text;
-  }
-  std::fclose(said);
-  int status = -1;
-  return spawned == 0 && waitpid(child, &status, 0) == child && status == 0 ? trace : "";
-}
-
 TEST_F(Simulation, AnotherProcessGivesTheSameTrace) {
-  const std::string first = trace_told(seeds_.first);
+  const std::string first = trace_told(seeds_.first, "*WhatWasReported*");
   EXPECT_NE(first, "");
-  EXPECT_EQ(first, trace_told(seeds_.first));
+  EXPECT_EQ(first, trace_told(seeds_.first, "*WhatWasReported*"));
 }
 
 }  // namespace
