@@ -7,6 +7,10 @@ std::string_view text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+bool are_known(std::uint16_t flags) {
+  return flags == 0 || flags == kRunOfProducer || flags == (kRunOfProducer | kRunLate);
+}
+
 }  // namespace
 
 RunReader::RunReader(std::span<const std::byte> bytes) {
@@ -15,8 +19,7 @@ RunReader::RunReader(std::span<const std::byte> bytes) {
   const std::size_t head = run_head_bytes(header_.capture_count, header_.flags);
   if (header_.length % kMessageAlign != 0 || header_.length > bytes.size() ||
       header_.length < head || header_.message_count == 0 || header_.capture_count == 0 ||
-      header_.capture_count > kCapturesMax || (header_.flags & ~kRunOfProducer) != 0 ||
-      header_.reserved != 0) {
+      header_.capture_count > kCapturesMax || !are_known(header_.flags) || header_.reserved != 0) {
     return;
   }
   if ((header_.flags & kRunOfProducer) != 0) {

@@ -15,14 +15,17 @@ struct RunHeader {
   std::uint32_t message_count;
   std::int64_t base_time_ns;  // received time of the earliest message (UnixNanos)
   std::uint16_t capture_count;
-  std::uint16_t flags;     // kRunOfProducer
+  std::uint16_t flags;     // kRunOfProducer, kRunLate
   std::uint32_t reserved;  // zero
 };
 static_assert(sizeof(RunHeader) == 24);
 static_assert(std::has_unique_object_representations_v<RunHeader>);
 
-// A RunProducer follows the header; no other bit is known.
+// A RunProducer follows the header.
 inline constexpr std::uint16_t kRunOfProducer = 0x1;
+// With it: the run came after others of its session that stand behind it in their order, so it does
+// not say where the session goes on. No other bit is known.
+inline constexpr std::uint16_t kRunLate = 0x2;
 
 // Whose messages they are.
 struct RunProducer {
@@ -64,6 +67,7 @@ class RunReader {
   [[nodiscard]] const RunHeader& header() const { return header_; }
   [[nodiscard]] std::size_t length() const { return header_.length; }
   [[nodiscard]] const std::optional<RunProducer>& producer() const { return producer_; }
+  [[nodiscard]] bool is_late() const { return (header_.flags & kRunLate) != 0; }
   [[nodiscard]] Capture capture(std::size_t i) const;
 
   // The next message, or nothing at the end. The view points into the bytes given.

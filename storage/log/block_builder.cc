@@ -71,8 +71,11 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
   MessageCount& count = block_->origins[origin];
   count.messages += run.message_count;
   count.bytes += run.payload_bytes;
-  if (run.producer != kNoProducer && !run_.late) {
-    producers_.append(run.producer, run.sequence, run.sequence + run.message_count, run.received);
+  const std::uint64_t end = run.sequence + run.message_count;
+  if (run_.late) {
+    run_.passed = producers_.append_late(run.producer, end);
+  } else if (run.producer != kNoProducer) {
+    producers_.append(run.producer, run.sequence, end, run.received);
   }
   close_run();
   return true;
@@ -126,6 +129,7 @@ void BlockBuilder::put_head() {
   header.base_time_ns = run_.base;
   header.capture_count = static_cast<std::uint16_t>(partitions.size());
   header.flags = flags_of(run_.producer);
+  if (run_.passed) header.flags |= kRunLate;
   store(block_->bytes, run_.at, header);
   std::size_t at = run_.at + sizeof header;
   if (run_.producer != kNoProducer) {

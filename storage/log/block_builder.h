@@ -77,6 +77,7 @@ class BlockBuilder {
     ProducerIndex producer = kNoProducer;
     std::uint64_t sequence = 0;  // of its first message
     bool late = false;           // behind it in the session others were appended
+    bool passed = false;         // and the log has a run of the session that ends behind it
   };
 
   bool append_to_new_run(CaptureSetId set, std::size_t origin, const MessageView& message);

@@ -61,7 +61,7 @@ Result<ProducerIndex> ProducerTable::add(SessionNumber session, std::uint64_t ne
                  .written = next,
                  .durable = next,
                  .last_used = UnixNanos(0)};
-  entry.run_end = next;
+  entry.run_end = entry.logged_end = next;
   link_if_evictable(number);
   return ProducerIndex(number);
 }

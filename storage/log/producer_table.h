@@ -71,10 +71,19 @@ class ProducerTable {
     CHECK_GE(sequence, entry.state.next);
     CHECK_LE(end, kProducerSequenceEnd);
     if (sequence != entry.state.next) set_next(producer, sequence);
-    entry.state.next = entry.run_end = end;
+    entry.state.next = entry.run_end = entry.logged_end = end;
     entry.state.last_used = received;
     if (entry.evictable) [[unlikely]]
       unlink(producer.value);
+  }
+  // A run that is appended behind others with higher numbers. Returns whether one of those ends
+  // behind it: it does not when they were refused, and then this one says where the session is.
+  [[nodiscard]] bool append_late(ProducerIndex producer, std::uint64_t end) {
+    Entry& entry = entries_[producer.value];
+    CHECK_LE(end, entry.state.next);
+    if (end <= entry.logged_end) return true;
+    entry.logged_end = end;
+    return false;
   }
   void place(ProducerIndex producer, std::uint64_t end);
   void write(ProducerIndex producer, std::uint64_t end);
@@ -95,7 +104,8 @@ class ProducerTable {
 
   struct Entry {
     Producer state;
-    std::uint64_t run_end = 0;  // of the last run: where the marks leap to `next`
+    std::uint64_t run_end = 0;     // of the last run: where the marks leap to `next`
+    std::uint64_t logged_end = 0;  // of all runs, late ones too: no more than `next`
     std::uint32_t pins = 0;
     bool known = false;      // else it is free
     bool logged = false;     // it had a run with a place in the log

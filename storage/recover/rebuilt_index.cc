@@ -39,7 +39,7 @@ void RebuiltIndex::add_run(RunReader run, std::uint32_t block) {
 }
 
 void RebuiltIndex::add_producer(const RunReader& run) {
-  if (!run.producer()) return;
+  if (!run.producer() || run.is_late()) return;
   const auto [session, sequence] = *run.producer();
   const auto [at, fresh] = place_of_session_.try_emplace(session, index_.producers.size());
   if (fresh) index_.producers.push_back({.session = session});

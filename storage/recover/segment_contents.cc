@@ -40,7 +40,7 @@ bool SegmentContents::add_run(RunReader run, std::uint32_t block) {
   std::uint64_t payload = 0;
   while (const auto message = run.next()) payload += message->payload.size();
   payload_bytes_ += payload;
-  if (const auto& producer = run.producer()) {
+  if (const auto& producer = run.producer(); producer && !run.is_late()) {
     producers_[producer->session] = producer->sequence + run.header().message_count;
   }
   bool in_order = true;

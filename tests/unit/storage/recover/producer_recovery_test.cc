@@ -192,5 +192,31 @@ TEST_F(ProducerRecovery, ASessionThatBeganAgainGoesOnBehindItsLastRunAllTheSame)
   EXPECT_EQ(next(recover(), kA), 55U);
 }
 
+// Fire and forget: what was missing came behind what follows it.
+TEST_F(ProducerRecovery, ALateRunDoesNotTakeItsSessionBack) {
+  forge_.begin(0);
+  run(kA, 0, 2);
+  run(kA, 7, 3);
+  run(kA, 2, 5);
+  EXPECT_EQ(next(recover(), kA), 10U);
+  forge_.close();
+  forge_.begin(1);
+  run(kA, 20, 1);
+  run(kA, 12, 3);
+  EXPECT_EQ(next(recover(), kA), 21U);
+}
+
+TEST_F(ProducerRecovery, ALateRunAloneBehindTheLastIndexDoesNotEither) {
+  forge_.begin(0);
+  run(kA, 0, 2);
+  run(kA, 7, 3);
+  forge_.close();
+  forge_.begin(1);
+  run(kA, 2, 5);
+  const RecoveredVolume recovered = recover();
+  EXPECT_TRUE(recovered.findings.empty());
+  EXPECT_EQ(next(recovered, kA), 10U);
+}
+
 }  // namespace
 }  // namespace penstock
