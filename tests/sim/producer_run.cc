@@ -345,12 +345,12 @@ class ProducerRun {
     retire_rivals();
     close_all();
     check_books();
-    if (!drain() && !node_->keeper().status().full) {
+    if (drain()) {
+      oracle_.ended_in_order();
+    } else if (!node_->keeper().status().full) {
       oracle_.fail(fmt::format("the node does not end: {} messages are in flight; {}",
                                node_->log().in_flight().messages,
                                node_->keeper().status().last_error));
-    } else {
-      oracle_.ended_in_order();
     }
     check_books();
     crash();

@@ -238,20 +238,23 @@ std::uint64_t SessionOracle::unproven_from() const {
 void SessionOracle::walk(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end) {
   SegmentScan scan(device, segment);
   std::uint64_t at = segment.base_sequence;
+  std::optional<std::uint32_t> previous_crc = segment.previous_crc;
   while (at < end && !failed()) {
     auto found = scan.here();
-    if (!found) return;
-    if (!*found || (*found)->header.sequence < at) {
+    const bool here = found && *found && (*found)->header.sequence == at &&
+                      (!previous_crc || (*found)->header.previous_crc == *previous_crc);
+    if (!here) {
       // Behind a damaged block the next whole one counts.
-      if (lying_drive_ == nullptr) return;
+      if (!found || lying_drive_ == nullptr) return;
       found = scan.search(scan.position() + 1);
       if (!found || !*found) return;
       scan.go_to((*found)->position);
+      previous_crc.reset();
     }
     const BlockHeader header = (*found)->header;
-    if (header.sequence >= end) return;
-    if (header.sequence >= at) {
+    if (header.sequence >= at && header.sequence < end) {
       at = header.sequence + 1;
+      previous_crc = header.crc;
       take_block(header, SlotIndex(segment.slot), (*found)->bytes, true);
     }
     scan.step_over(**found);
