@@ -58,7 +58,8 @@ class SegmentContents {
   std::int64_t first_received_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t last_received_ = std::numeric_limits<std::int64_t>::min();
   std::map<std::uint64_t, PartitionEntry> partitions_;
-  std::map<std::uint64_t, std::uint64_t> producers_;  // by session: the end of its last run in order
+  std::map<std::uint64_t, std::uint64_t> producers_;  // by session: the end of its last run in
+                                                      // order
 };
 
 [[nodiscard]] bool agree(const IndexEntry& entry, const BlockHeader& header);
