@@ -8,6 +8,7 @@
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
 #include "tests/sim/node.h"
+#include "tests/sim/producer_draws.h"
 #include "tests/sim/producers.h"
 #include "tests/sim/run.h"
 
@@ -27,13 +28,15 @@ class ProducerRun {
  public:
   ProducerRun(std::uint64_t seed, test::PacketPool& pool, std::string ledger_path)
       : rng_(seed),
-        drive_(rng_.next(), clock_, drive_options()),
+        drive_(rng_.next(), clock_, draw_drive(rng_, misdirects_)),
         queue_(64 + rng_.below(512), pool.memory()),
         network_(rng_, clock_, pool, queue_),
         ground_{clock_, rng_, queue_, oracle_, std::move(ledger_path)},
         plans_(draw_plans(rng_, oracle_)) {
-    draw_node_options();
-    draw_network();
+    options_ = draw_node(rng_, plans_.keys);
+    ring_ = draw_ring(rng_);
+    network_.set_options(draw_network(rng_));
+    busy_ = static_cast<std::uint32_t>(20'000 + rng_.below(400'000));
     if (misdirects_) oracle_.expect_damage(drive_);
     queue_.watch([this](const rte_mbuf& packet) { see_transmitted(packet); });
   }
@@ -62,60 +65,6 @@ class ProducerRun {
   }
 
  private:
-  // ---- What the seed decides beforehand ----------------------------------------------------
-  SimDriveOptions drive_options() {
-    SimDriveOptions options;
-    options.capacity_bytes = (8 + rng_.below(16)) * kMiB;
-    options.delay_ns_max = static_cast<std::int64_t>(20 + rng_.below(2000)) * kMicrosecond;
-    options.rates.slow = 5'000;
-    if (rng_.chance(600'000)) {  // the others have a perfect drive
-      options.rates.write_error = static_cast<std::uint32_t>(rng_.below(20'000));
-      options.rates.short_write = static_cast<std::uint32_t>(rng_.below(10'000));
-      options.rates.flush_error = static_cast<std::uint32_t>(rng_.below(20'000));
-      options.rates.no_space = static_cast<std::uint32_t>(rng_.below(100'000));
-      options.rates.partial_submit = static_cast<std::uint32_t>(rng_.below(50'000));
-      misdirects_ = rng_.chance(200'000);
-      if (misdirects_) options.rates.misdirected = static_cast<std::uint32_t>(rng_.below(8'000));
-    }
-    return options;
-  }
-
-  void draw_node_options() {
-    constexpr std::array<std::uint32_t, 2> kBlockBytes{16 * 1024, 32 * 1024};
-    options_.segment_bytes = 1 * kMiB;
-    options_.block_bytes = kBlockBytes[rng_.below(kBlockBytes.size())];
-    options_.blocks = 3 + rng_.below(8);
-    options_.queue_depth = 1 + static_cast<unsigned>(rng_.below(8));
-    options_.linger_ns = static_cast<std::int64_t>(1 + rng_.below(3000)) * kMicrosecond;
-    options_.durability = rng_.chance(500'000) ? Durability::kSync : Durability::kFlush;
-    if (rng_.chance(300'000)) options_.retention.max_bytes = (2 + rng_.below(4)) * kMiB;
-    if (rng_.chance(200'000)) options_.capacity_bytes = (4 + rng_.below(6)) * kMiB;
-    options_.pdp.emplace();
-    options_.pdp->node.sessions = 4 + rng_.below(12);
-    options_.pdp->node.hold_bytes = (32 + rng_.below(256)) * 1024;
-    options_.pdp->node.credit_bytes = static_cast<std::uint32_t>((4 + rng_.below(120)) * 1024);
-    options_.pdp->node.idle_ns = static_cast<std::int64_t>(3 + rng_.below(20)) * kNanosPerSecond;
-    options_.pdp->node.keys = &plans_.keys;
-    ring_.entries = 4 + static_cast<unsigned>(rng_.below(60));
-    ring_.files = 3;
-  }
-
-  void draw_network() {
-    NetworkOptions options;
-    if (rng_.chance(700'000)) {
-      options.lost =
-          static_cast<std::uint32_t>(rng_.below(rng_.chance(200'000) ? 300'000 : 50'000));
-      options.doubled = static_cast<std::uint32_t>(rng_.below(50'000));
-      options.damaged = static_cast<std::uint32_t>(rng_.below(50'000));
-      options.clogged = static_cast<std::uint32_t>(rng_.below(1'000));
-    }
-    options.delay_ns = static_cast<std::int64_t>(10 + rng_.below(500)) * kMicrosecond;
-    options.jitter_ns = static_cast<std::int64_t>(rng_.below(1000)) * kMicrosecond;
-    if (rng_.chance(300'000)) options.datagram_bytes_max = 1252 + rng_.below(221);
-    network_.set_options(options);
-    busy_ = static_cast<std::uint32_t>(20'000 + rng_.below(400'000));
-  }
-
   // ---- Producers ---------------------------------------------------------------------------
   SimProducer& begin(const SessionPlan& plan) {
     producers_.push_back(
@@ -210,7 +159,7 @@ class ProducerRun {
   void start_node() {
     for (unsigned i = 0; i < kStartsMax && !oracle_.failed(); ++i) {
       if (rng_.chance(50'000)) drive_.fail_in(rng_.below(8), SimFault::kPowerCut);
-      draw_secrets();
+      draw_secrets(rng_, *options_.pdp);
       auto started =
           Node::start(ground_, options_, make_sim_device(drive_), make_io_ring_sim(drive_, ring_));
       if (started) {
@@ -228,13 +177,6 @@ class ProducerRun {
       }
     }
     oracle_.fail("the node does not start");
-  }
-
-  void draw_secrets() {
-    pdp::NodeOptions& node = options_.pdp->node;
-    node.boot = rng_.next();
-    for (std::byte& byte : node.cookie_secret) byte = static_cast<std::byte>(rng_.next());
-    for (std::byte& byte : options_.pdp->seed) byte = static_cast<std::byte>(rng_.next());
   }
 
   void plan_fault() {

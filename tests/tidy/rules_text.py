@@ -3,7 +3,7 @@
 import os
 import re
 
-from tree import (CODE, LIBRARIES, ROOT, Finding, first_line, in_folder, includes,
+from tree import (CODE, FOREIGN, LIBRARIES, ROOT, Finding, first_line, in_folder, includes,
                   is_code_or_script, numbered, only_code)
 
 LINES_MAX = 400
@@ -101,7 +101,7 @@ def private_words(path, text):
 
 def banned_calls(path, text):
     python = path.endswith(".py")
-    if not python and not path.endswith(CODE):
+    if not python and not path.endswith(CODE) or in_folder(path, *FOREIGN):
         return
     for number, line in numbered(text if python else only_code(text)):
         for pattern, folders, exempt, instead in BANNED_PYTHON if python else BANNED:
@@ -113,7 +113,7 @@ def banned_calls(path, text):
 
 
 def banned_headers(path, text):
-    if path.endswith(CODE):
+    if path.endswith(CODE) and not in_folder(path, *FOREIGN):
         for number, _, header in includes(text):
             if header in BANNED_HEADERS:
                 yield Finding(path, number, f"<{header}> is banned; use {BANNED_HEADERS[header]}")

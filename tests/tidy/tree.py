@@ -37,6 +37,10 @@ def files():
     return sorted(name for name in names if os.path.isfile(os.path.join(ROOT, name)))
 
 
+# Written as those who use the library would, in C and in their C++.
+FOREIGN = ("docs/examples", "dataplane/client/penstock.h", "dataplane/client/penstock.hpp")
+
+
 def code():
     return [path for path in files() if path.endswith(CODE)]
 
