@@ -20,7 +20,7 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
   const std::span copy(buffer.get(), kCatalogueBytes);
   CatalogueCopies result;
   bool valid = false;
-  std::size_t damaged = 0;
+  std::string damage;  // of the last copy that is none
   for (std::size_t i = 0; i < 2; ++i) {
     auto read = device.read_head(kCataloguePosition[i], copy);
     // What the drive does not give is as good as damaged.
@@ -29,7 +29,7 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
       if (catalogue.error().code == Errc::kUnsupportedVersion) {
         return std::unexpected(std::move(catalogue.error()));
       }
-      damaged += catalogue.error().code == Errc::kCorrupt ? 1U : 0U;
+      if (catalogue.error().code == Errc::kCorrupt) damage = std::move(catalogue.error().what);
       continue;
     }
     if (valid && catalogue->revision < result.newest.revision) continue;
@@ -37,9 +37,9 @@ Result<CatalogueCopies> read_catalogue(VolumeDevice& device) {
     result.newest = std::move(*catalogue);
     result.next_copy = 1 - i;
   }
-  if (!valid && damaged > 0) {
-    return fail(Errc::kCorrupt,
-                fmt::format("volume {}: no copy of its catalogue is readable", device.name()));
+  if (!valid && !damage.empty()) {
+    return fail(Errc::kCorrupt, fmt::format("volume {}: no copy of its catalogue is readable: {}",
+                                            device.name(), damage));
   }
   return result;
 }

@@ -132,7 +132,8 @@ TEST_F(VolumeTest, NoCatalogueCopyLeftIsDamageNotAnEmptyOne) {
   damage(kCataloguePosition[0] + 9);
   damage(kCataloguePosition[1] + 9);
   EXPECT_EQ(open().error().code, Errc::kCorrupt);
-  EXPECT_EQ(open().error().what, "volume memory: no copy of its catalogue is readable");
+  EXPECT_EQ(open().error().what,
+            "volume memory: no copy of its catalogue is readable: catalogue: bad checksum");
 }
 
 TEST_F(VolumeTest, OfAnotherFormatVersionIsRefusedAndLeftUntouched) {
