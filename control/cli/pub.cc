@@ -257,7 +257,7 @@ void add_pub(CLI::App& program, CommandLine& line) {
   command->add_flag("--durable", options->durable, "the same as --acks durable");
   command
       ->add_option("--session", options->session,
-                   "a name: what the node has of this session is not sent again")
+                   "a name: what the node has of it already is not sent again")
       ->type_name("NAME");
   command->add_flag("--whole", options->whole, "a file is one message, not each of its lines");
   command

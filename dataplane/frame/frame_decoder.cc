@@ -5,10 +5,6 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint16_t kTypeIpv4 = 0x0800;
-constexpr std::uint16_t kTypeArp = 0x0806;
-constexpr std::uint16_t kTypeIpv6 = 0x86DD;
-
 // The longest frame: IPv6 with 65,535 bytes behind its header.
 constexpr std::size_t kScratchBytes = kEthernetBytesMax + kIpv6Bytes + kIpBodyBytesMax;
 
@@ -115,9 +111,9 @@ Verdict FrameDecoder::decode_any(rte_mbuf*& packet, Datagram& out) {
     return one_packet(PacketFate::kOtherEthernetAddress, *packet);
   }
   switch (ethernet->type) {
-    case kTypeIpv4:
-    case kTypeIpv6: return decode_ip(arrival, out);
-    case kTypeArp:
+    case kEtherTypeIpv4:
+    case kEtherTypeIpv6: return decode_ip(arrival, out);
+    case kEtherTypeArp:
       if (!arrival.to_us) return one_packet(PacketFate::kOtherEthernetAddress, *packet);
       return {responder_.answer_arp({*packet, frame, *ethernet}), 1, arrival.bytes};
     default: return one_packet(PacketFate::kOtherEtherType, *packet);
@@ -126,8 +122,9 @@ Verdict FrameDecoder::decode_any(rte_mbuf*& packet, Datagram& out) {
 
 Verdict FrameDecoder::decode_ip(const Arrival& arrival, Datagram& out) {
   const auto bytes = arrival.frame.subspan(arrival.ethernet.header_bytes);
-  const auto ip = arrival.ethernet.type == kTypeIpv4 ? parse_ipv4(bytes, verify_ip(*arrival.packet))
-                                                     : parse_ipv6(bytes);
+  const auto ip = arrival.ethernet.type == kEtherTypeIpv4
+                      ? parse_ipv4(bytes, verify_ip(*arrival.packet))
+                      : parse_ipv6(bytes);
   if (!ip) return one_packet(ip.error(), *arrival.packet);
   const Destination to = addresses_.judge(ip->destination);
   const PacketFate fate = judge_ends(*ip, to);

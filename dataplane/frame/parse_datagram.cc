@@ -1,7 +1,5 @@
 #include "dataplane/frame/parse_datagram.h"
 
-#include <rte_ether.h>
-
 #include "dataplane/frame/ethernet_frame.h"
 #include "dataplane/frame/ip_packet.h"
 #include "dataplane/frame/packet_bytes.h"
@@ -16,8 +14,7 @@ std::optional<Datagram> parse_datagram(const rte_mbuf& packet, UnixNanos receive
   const auto ethernet = parse_ethernet(frame);
   if (!ethernet) return std::nullopt;
   const auto bytes = frame.subspan(ethernet->header_bytes);
-  const auto ip =
-      ethernet->type == RTE_ETHER_TYPE_IPV4 ? parse_ipv4(bytes, false) : parse_ipv6(bytes);
+  const auto ip = ethernet->type == kEtherTypeIpv4 ? parse_ipv4(bytes, false) : parse_ipv6(bytes);
   if (!ip || ip->fragmented || ip->protocol != kProtocolUdp) return std::nullopt;
   Datagram datagram;
   if (parse_udp(*ip, false, datagram) != PacketFate::kDecoded) return std::nullopt;

@@ -10,15 +10,12 @@
 namespace penstock {
 namespace {
 
-constexpr std::uint16_t kTypeIpv4 = 0x0800;
-constexpr std::uint16_t kTypeIpv6 = 0x86DD;
-
 // Of a packet whose datagram was decoded; empty when it does not lie in its first buffer.
 std::span<const std::byte> ethernet_header(const rte_mbuf& packet) {
   const std::span frame(first_bytes(packet), packet.data_len);
   // Nearly all have no tag.
   const std::uint16_t type = frame.size() < kEthernetBytes ? 0 : load_be16(&frame[12]);
-  if (type == kTypeIpv4 || type == kTypeIpv6) return frame.first(kEthernetBytes);
+  if (type == kEtherTypeIpv4 || type == kEtherTypeIpv6) return frame.first(kEthernetBytes);
   const auto ethernet = parse_ethernet(frame);
   return ethernet ? frame.first(ethernet->header_bytes) : std::span<const std::byte>{};
 }
@@ -48,6 +45,7 @@ bool Shard::step() {
   bool worked = false;
   for (Side& port : sides_) worked |= receive(port, now_);
   worked |= take_handed();
+  worked |= forward_handed();
   worked |= tell_producers();
   worked |= parts_.log->poll(now_);
   worked |= tell_producers();
@@ -117,7 +115,7 @@ void Shard::take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram) 
   if (handed) packet = nullptr;
 }
 
-// What other shards have for this one.
+// Frames that came to other shards, of sessions of this one.
 bool Shard::take_handed() {
   if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
   std::array<rte_mbuf*, kBurst> packets;
@@ -130,12 +128,19 @@ bool Shard::take_handed() {
         parts_.pdp->take(datagram, ethernet_header(*packet), Handover::port_of(*packet), now_));
   }
   rte_pktmbuf_free_bulk(packets.data(), arrived);
+  return arrived > 0;
+}
+
+// Other shards' answers, by ports that this one polls.
+bool Shard::forward_handed() {
+  if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
+  std::array<rte_mbuf*, kBurst> packets;
   const unsigned leaving =
       parts_.handover->take(parts_.number, Handover::Kind::kDeparture, packets);
   for (rte_mbuf* packet : std::span(packets).first(leaving)) {
     parts_.outbox->forward(packet, Handover::port_of(*packet));
   }
-  return arrived + leaving > 0;
+  return leaving > 0;
 }
 
 void Shard::answer(Side& port, rte_mbuf* packet, const Verdict& verdict) {
@@ -209,6 +214,7 @@ bool Shard::step_drain() {
   }
   now_ = parts_.clock->monotonic_now();
   log.poll(now_);
+  forward_handed();
   tell_producers();
   publish_if_due(now_);
   return marked_ && log.drained();

@@ -48,8 +48,7 @@ std::uint64_t Handshake::number_of(const Frame& open) {
 }
 
 FrameFate Handshake::take_open(const Peer& from, const Frame& frame,
-                               std::span<const std::byte> datagram, UnixNanos received,
-                               MonotonicNanos now) {
+                               std::span<const std::byte> datagram, MonotonicNanos now) {
   const auto body = body_of<OpenBody>(frame);
   const bool stale = now.value - static_cast<std::int64_t>(body.issued_ns) > kCookieNanosMax;
   if (!cookies_.check(claim_of(from, body.nonce, body.issued_ns), body.cookie, now)) {
@@ -57,26 +56,30 @@ FrameFate Handshake::take_open(const Peer& from, const Frame& frame,
   }
   if (!is_acceptable(body)) return refuse(from, body, RefuseReason::kBadField);
   if (ending_) return refuse(from, body, RefuseReason::kEnding);
-  const ProducerKey* key = nullptr;
-  if (frame.sealed) {
-    key = options_.keys == nullptr ? nullptr : options_.keys->find(names_of(frame).key);
-    if (key == nullptr || frame.packet != 0 ||
-        !sender_.sealer().verify(datagram, open_key(*key, body.nonce, body.cookie))) {
-      return refuse(from, body, RefuseReason::kKeyWrong);
-    }
-  } else if (body.key_bytes != 0) {
-    return refuse(from, body, RefuseReason::kKeyWrong);
-  } else if (std::ranges::any_of(options_.key_networks, [&](const IpNetwork& network) {
-               return network.contains(from.address);
-             })) {
-    return refuse(from, body, RefuseReason::kKeyNeeded);
+  const auto key = judge_key(from, frame, datagram);
+  if (!key) return refuse(from, body, key.error());
+  return open({.from = from, .body = body, .number = number_of(frame), .key = *key, .now = now});
+}
+
+// The key that the OPEN is sealed with; nullptr: it has none and needs none.
+std::expected<const ProducerKey*, RefuseReason> Handshake::judge_key(
+    const Peer& from, const Frame& frame, std::span<const std::byte> datagram) {
+  const auto body = body_of<OpenBody>(frame);
+  if (!frame.sealed) {
+    if (body.key_bytes != 0) return std::unexpected(RefuseReason::kKeyWrong);
+    const bool needed = std::ranges::any_of(options_.key_networks, [&](const IpNetwork& network) {
+      return network.contains(from.address);
+    });
+    if (needed) return std::unexpected(RefuseReason::kKeyNeeded);
+    return nullptr;
   }
-  return open({.from = from,
-               .body = body,
-               .number = number_of(frame),
-               .key = key,
-               .received = received,
-               .now = now});
+  const ProducerKey* key =
+      options_.keys == nullptr ? nullptr : options_.keys->find(names_of(frame).key);
+  if (key == nullptr || frame.packet != 0 ||
+      !sender_.sealer().verify(datagram, open_key(*key, body.nonce, body.cookie))) {
+    return std::unexpected(RefuseReason::kKeyWrong);
+  }
+  return key;
 }
 
 FrameFate Handshake::refuse(const Peer& to, const OpenBody& open, RefuseReason reason) {
@@ -102,15 +105,17 @@ FrameFate Handshake::open(const Opening& opening) {
 Session* Handshake::place(const Opening& opening) {
   const SessionNumber number(opening.number);
   auto producer = producers_.find(number);
+  Session* known = producer ? sessions_.of_producer(*producer) : nullptr;
+  if (known != nullptr) return known;
+  // Who is refused takes no remembered session's place.
+  if (sessions_.open_sessions() == sessions_.capacity()) return nullptr;
   if (!producer) {
     auto added = producers_.add(number, opening.body.oldest);
     if (!added) return nullptr;
     producer = *added;
   }
-  if (Session* known = sessions_.of_producer(*producer)) return known;
-  Session* session = sessions_.open(*producer, opening.number);
-  if (session != nullptr) producers_.pin(*producer);
-  return session;
+  producers_.pin(*producer);
+  return &sessions_.open(*producer, opening.number);
 }
 
 // A new connection, which ends the one before it.

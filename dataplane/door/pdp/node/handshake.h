@@ -20,8 +20,7 @@ class Handshake {
   [[nodiscard]] FrameFate take_hello(const Peer& from, const Frame& frame, MonotonicNanos now);
   // `datagram` is the whole frame, for its seal.
   [[nodiscard]] FrameFate take_open(const Peer& from, const Frame& frame,
-                                    std::span<const std::byte> datagram, UnixNanos received,
-                                    MonotonicNanos now);
+                                    std::span<const std::byte> datagram, MonotonicNanos now);
 
   // The session's number that an OPEN asks for: its shard is that modulo the shards.
   [[nodiscard]] static std::uint64_t number_of(const Frame& open);
@@ -34,9 +33,10 @@ class Handshake {
     const OpenBody& body;
     std::uint64_t number;
     const ProducerKey* key;  // none: without one
-    UnixNanos received;
     MonotonicNanos now;
   };
+  [[nodiscard]] std::expected<const ProducerKey*, RefuseReason> judge_key(
+      const Peer& from, const Frame& frame, std::span<const std::byte> datagram);
   [[nodiscard]] FrameFate refuse(const Peer& to, const OpenBody& open, RefuseReason reason);
   [[nodiscard]] FrameFate open(const Opening& opening);
   [[nodiscard]] Session* place(const Opening& opening);

@@ -12,7 +12,10 @@ constexpr std::uint32_t kResetsAtOnce = 64;
 constexpr std::size_t kResetBytes = sizeof(FrameHeader) + sizeof(ResetBody);
 constexpr std::int64_t kClosedNs = 10 * kNanosPerSecond;  // a CLOSE is answered again
 constexpr std::int64_t kChallengeEveryNs = 20'000'000;
-constexpr std::size_t kSweptPerTurn = 2;
+// Some places at a time, so that each is looked at once a second: what a look costs is a line of
+// memory that nothing else needs.
+constexpr std::int64_t kSweepEveryNs = 1'000'000;
+constexpr std::size_t kSweepsPerSecond = kNanosPerSecond / kSweepEveryNs;
 
 FrameFate fate_of(FrameFault fault) {
   switch (fault) {
@@ -86,8 +89,7 @@ std::optional<FrameFate> PdpNode::dispatch(const Came& came) {
   switch (came.frame.header.type) {
     case FrameType::kHello: return handshake_.take_hello(peer_of(came), came.frame, came.now);
     case FrameType::kOpen:
-      return handshake_.take_open(peer_of(came), came.frame, came.datagram.payload,
-                                  came.datagram.received, came.now);
+      return handshake_.take_open(peer_of(came), came.frame, came.datagram.payload, came.now);
     default: return take_connected(came);
   }
 }
@@ -180,7 +182,7 @@ FrameFate PdpNode::take_close(Session& session, const Came& came) {
   if (session.level == Level::kNone && body.next > next) sequencer_.skip_to(session, body.next);
   session.closing = true;
   session.close_next = body.next;
-  log_.seal();  // nothing follows that it would be worth waiting for
+  log_.hurry();  // nothing follows that it would be worth waiting for
   acknowledger_.note(session);
   return FrameFate::kControl;
 }
@@ -201,13 +203,18 @@ bool PdpNode::turn(MonotonicNanos now) {
   sequencer_.resume();
   const bool worked = !acknowledger_.all_told();
   acknowledger_.send(now);
-  for (std::size_t i = 0; i < kSweptPerTurn; ++i) {
+  if (now >= sweep_at_) sweep(now);
+  account_.sessions = sessions_.open_sessions();
+  return worked;
+}
+
+void PdpNode::sweep(MonotonicNanos now) {
+  sweep_at_ = now + kSweepEveryNs;
+  for (std::size_t left = sessions_.capacity() / kSweepsPerSecond + 1; left > 0; --left) {
     Session& session = sessions_.at(swept_);
     swept_ = (swept_ + 1) % sessions_.capacity();
     if (session.connection != 0) forget_if_silent(session, now);
   }
-  account_.sessions = sessions_.open_sessions();
-  return worked;
 }
 
 void PdpNode::forget_if_silent(Session& session, MonotonicNanos now) {
@@ -236,8 +243,7 @@ void PdpNode::go_away(std::uint32_t deadline_ms) {
 void PdpNode::on_written(const Block& block) { note_levels(block, Level::kWritten); }
 void PdpNode::on_durable(const Block& block) { note_levels(block, Level::kDurable); }
 
-// Sessions that wait for this level are told; for written also when it is durable only, because
-// then both move at once.
+// Sessions that wait for this level or a higher one are told.
 void PdpNode::note_levels(const Block& block, Level least) {
   for (const RunNote& note : block.run_notes.first(block.notes)) {
     if (note.producer == kNoProducer) continue;

@@ -58,6 +58,7 @@ class PdpNode final : public LogObserver {
   [[nodiscard]] FrameFate take_close(Session& session, const Came& came);
   [[nodiscard]] FrameFate take_subject(Session& session, const Came& came);
   void note_levels(const Block& block, Level least);
+  void sweep(MonotonicNanos now);
   void forget_if_silent(Session& session, MonotonicNanos now);
   void count(FrameFate fate, std::size_t bytes) { account_[fate].add(bytes); }
 
@@ -74,6 +75,7 @@ class PdpNode final : public LogObserver {
   Handshake handshake_;
   TokenBucket resets_;
   std::size_t swept_ = 0;  // the next place to look at for silence
+  MonotonicNanos sweep_at_{0};
 };
 
 }  // namespace penstock::pdp

@@ -68,24 +68,26 @@ std::optional<FrameFate> Sequencer::take(Session& session, const Arrival& arriva
   const bool ordered = session.level != Level::kNone;
   if (ordered) acknowledger_.note_frame(session, data.sent_us, arrival.now);
   if (const auto fate = judge_place(session, frame)) return fate;
-  std::expected<CaptureSetId, MessageFate> set = frame.set;
+  std::expected<CaptureSetId, MessageFate> set;  // of a SKIP: none is asked for
   if (!frame.skip) {
     frame.messages = messages_of(arrival.frame);
     const auto run = check_run(frame.messages, frame.message_count);
     if (!run) return FrameFate::kBadRun;
     frame.payload_bytes = run->payload_bytes;
     set = route(run->subject);
-    if (!set && ordered) {
-      const RejectBody body{.sequence = frame.sequence,
-                            .message_count = frame.message_count,
-                            .reason = reason_of(set.error()),
-                            .reserved = 0};
-      sender_.send(session, FrameType::kReject, body);  // unsent, the frame comes again
-      return FrameFate::kRejected;
-    }
     if (set) frame.set = *set;
   }
-  return ordered ? take_ordered(session, frame) : take_fresh(session, frame, set);
+  if (!ordered) return take_fresh(session, frame, set);
+  return set ? take_ordered(session, frame) : reject(session, frame, set.error());
+}
+
+FrameFate Sequencer::reject(Session& session, const HeldFrame& frame, MessageFate why) {
+  const RejectBody body{.sequence = frame.sequence,
+                        .message_count = frame.message_count,
+                        .reason = reason_of(why),
+                        .reserved = 0};
+  sender_.send(session, FrameType::kReject, body);  // unsent, the frame comes again
+  return FrameFate::kRejected;
 }
 
 // Nothing: it may be taken.
@@ -175,10 +177,10 @@ void Sequencer::resume() {
 }
 
 void Sequencer::forget_held(Session& session) {
-  while (session.held.frames != 0) {
-    settle_held(FrameFate::kNoRoom, held_.front(session.held));
-    held_.pop_front(session.held);
-  }
+  account_[FrameFate::kNoRoom].add(session.held.frames, session.held.bytes);
+  account_.held.count -= session.held.frames;
+  account_.held.bytes -= session.held.bytes;
+  held_.clear(session.held);
   session.blocked = false;
 }
 

@@ -44,6 +44,7 @@ class Sequencer {
   [[nodiscard]] std::optional<FrameFate> judge_place(const Session& session,
                                                      const HeldFrame& frame) const;
   [[nodiscard]] std::optional<FrameFate> take_ordered(Session& session, const HeldFrame& frame);
+  FrameFate reject(Session& session, const HeldFrame& frame, MessageFate why);
   [[nodiscard]] FrameFate take_next(Session& session, const HeldFrame& frame);
   [[nodiscard]] FrameFate take_fresh(Session& session, const HeldFrame& frame,
                                      std::expected<CaptureSetId, MessageFate> set);

@@ -21,8 +21,8 @@ std::uint64_t SessionTable::new_connection(std::uint32_t slot) {
   return std::uint64_t{shard_} << 56U | std::uint64_t{slot} << 32U | random;
 }
 
-Session* SessionTable::open(ProducerIndex producer, std::uint64_t number) {
-  if (free_.empty()) return nullptr;
+Session& SessionTable::open(ProducerIndex producer, std::uint64_t number) {
+  CHECK(!free_.empty());
   const std::uint32_t slot = free_.back();
   free_.pop_back();
   CHECK_EQ(slots_[producer.value], kNone);
@@ -33,7 +33,7 @@ Session* SessionTable::open(ProducerIndex producer, std::uint64_t number) {
   session.number = number;
   session.producer = producer;
   session.connection = new_connection(slot);
-  return &session;
+  return session;
 }
 
 void SessionTable::close(Session& session) {

@@ -31,8 +31,8 @@ class SessionTable {
     return slot == kNone ? nullptr : &sessions_[slot];
   }
 
-  // A fresh session with a connection; nullptr: all places are taken.
-  [[nodiscard]] Session* open(ProducerIndex producer, std::uint64_t number);
+  // A fresh session with a connection; there is a free place.
+  [[nodiscard]] Session& open(ProducerIndex producer, std::uint64_t number);
   // The same session under a new connection: the old one is not found any more.
   void renew(Session& session) { session.connection = new_connection(session.slot); }
   void close(Session& session);

@@ -182,6 +182,13 @@ class PdpNodeTest : public testing::Test {
     log_->seal();
     for (int i = 0; i < 20; ++i) turn();
   }
+  // Until each session was looked at.
+  void sweep() {
+    for (int i = 0; i < 20; ++i) {
+      clock_.advance(1'000'000);
+      turn();
+    }
+  }
   // The last frame of this type that was sent; all are forgotten. Fails when there is none.
   template <class Body>
   Body last(FrameType type) {

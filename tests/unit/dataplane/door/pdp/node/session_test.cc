@@ -115,7 +115,7 @@ TEST_F(PdpNodeSession, CloseIsAnsweredWhenAllReachedTheLevelAndAnsweredAgain) {
   turn();
   EXPECT_EQ(last<ClosedBody>(FrameType::kClosed).durable, 2U);
   clock_.advance(11 * kNanosPerSecond);
-  for (int i = 0; i < 10; ++i) turn();
+  sweep();
   EXPECT_EQ(frames_.sessions, 0U);
 }
 
@@ -138,9 +138,31 @@ TEST_F(PdpNodeSession, ASilentOneIsForgottenAndItsPlaceUsedAgain) {
     open(open_body(cookie), {}, "one too many");
     EXPECT_EQ(last<RefuseBody>(FrameType::kRefuse).reason, RefuseReason::kFull);
     clock_.advance(61 * kNanosPerSecond);
-    for (int i = 0; i < 8; ++i) turn();
+    sweep();
     EXPECT_EQ(frames_.sessions, 0U);
   }
+}
+
+TEST_F(PdpNodeSession, WhoIsRefusedTakesNoRememberedSessionsPlace) {
+  for (int i = 0; i < 8; ++i) open(open_body(hello(kNonce)), {}, fmt::format("{}", i));
+  for (int i = 0; i < 50; ++i) open(open_body(hello(kNonce)), {}, fmt::format("stranger {}", i));
+  EXPECT_EQ(count(FrameFate::kOpenRefused), 50U);
+  EXPECT_EQ(log_->producers().size(), 8U);
+  EXPECT_EQ(log_->producers().forgotten(), 0U);
+}
+
+TEST_F(PdpNodeSession, ClosingAgainAndAgainMakesNoMoreBlocksThanTheDriveHasTimeFor) {
+  open_at(Level::kDurable);
+  ring_.hold = true;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    data(i, 1);
+    deliver(FrameType::kClose, CloseBody{.next = i + 1});
+    turn();
+  }
+  EXPECT_LE(log_->counters().blocks_sealed, 2U);
+  ring_.hold = false;
+  settle();
+  EXPECT_EQ(last<ClosedBody>(FrameType::kClosed).durable, 20U);
 }
 
 TEST_F(PdpNodeSession, NoAnswerIsLongerThanItsQuestionBeforeTheAddressIsProved) {
