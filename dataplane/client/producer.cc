@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "dataplane/client/producer_loop.h"
-#include "dataplane/client/subject_syntax.h"
 #include "dataplane/door/pdp/key_ring.h"
+#include "storage/format/subject.h"
 
 namespace penstock::client {
 namespace {

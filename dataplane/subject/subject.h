@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "storage/format/message.h"
+#include "storage/format/subject.h"
 
 namespace penstock {
 
@@ -16,10 +16,6 @@ inline constexpr std::size_t kTokenBytesMax = 64;
 
 // What stands for a token that the sender left out.
 inline constexpr std::string_view kNilToken = "-";
-
-// Non-empty tokens of printable ASCII without space, `*` and `>`, within kSubjectBytesMax and
-// kSubjectTokensMax.
-[[nodiscard]] bool is_valid_subject(std::string_view subject);
 
 // A subject under construction, without allocation.
 class SubjectBuffer {

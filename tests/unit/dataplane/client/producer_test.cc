@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include "dataplane/client/message_queue.h"
-#include "dataplane/client/subject_syntax.h"
 #include "tests/unit/dataplane/client/udp_node.h"
 
 namespace penstock::client {
@@ -251,15 +250,6 @@ TEST(ProducerConfigTest, AWrongValueIsNamedWithWhatWouldBeRight) {
     EXPECT_NE(done.error().what.find(name), std::string::npos) << done.error().what;
   }
   EXPECT_FALSE(config.check().has_value());
-}
-
-TEST(SubjectSyntaxTest, SubjectsAreThoseThatANodeTakes) {
-  for (const char* good : {"a", "a.b", "syslog.local4.err.db-7", "$SYS.x"}) {
-    EXPECT_TRUE(is_valid_subject(good)) << good;
-  }
-  for (const char* bad : {"", ".", "a.", ".a", "a..b", "a b", "a.*", "a.>", "\x7F", "\xC3\xA4"}) {
-    EXPECT_FALSE(is_valid_subject(bad)) << bad;
-  }
 }
 
 // ---- The queue -----------------------------------------------------------------------------

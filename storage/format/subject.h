@@ -1,14 +1,18 @@
-// Which subjects a message may have: what the node will say of it too, without asking.
+// Which subjects a message may have.
 #pragma once
 
 #include <string_view>
 
 #include "storage/format/message.h"
 
-namespace penstock::client {
+namespace penstock {
 
-// Non-empty tokens of printable ASCII without space, `*` and `>`, within kSubjectBytesMax and
-// kSubjectTokensMax.
+[[nodiscard]] constexpr bool is_subject_character(char c) {
+  return c > ' ' && c <= '~' && c != '.' && c != '*' && c != '>';
+}
+
+// Non-empty tokens of printable ASCII without space, `*` and `>`, dots between them, within
+// kSubjectBytesMax and kSubjectTokensMax.
 [[nodiscard]] constexpr bool is_valid_subject(std::string_view subject) {
   if (subject.empty() || subject.size() > kSubjectBytesMax) return false;
   std::size_t tokens = 1;
@@ -17,7 +21,7 @@ namespace penstock::client {
     if (c == '.') {
       if (before == '.') return false;
       ++tokens;
-    } else if (c <= ' ' || c > '~' || c == '*' || c == '>') {
+    } else if (!is_subject_character(c)) {
       return false;
     }
     before = c;
@@ -25,4 +29,4 @@ namespace penstock::client {
   return before != '.' && tokens <= kSubjectTokensMax;
 }
 
-}  // namespace penstock::client
+}  // namespace penstock
