@@ -9,6 +9,7 @@
 
 #include "tests/crash/lab.h"
 #include "tests/lib/log_fixture.h"
+#include "tests/lib/ring_in_front.h"
 #include "tests/lib/sim_life.h"
 
 namespace penstock {
@@ -136,25 +137,12 @@ constexpr std::array kRealFaults{
 };
 
 // Says of the Nth operation that it failed, though the drive did it.
-class FailingRing final : public IoRing {
+class FailingRing final : public RingInFront {
  public:
   FailingRing(std::unique_ptr<IoRing> ring, std::uint64_t n, const RealFault& fault)
-      : ring_(std::move(ring)), n_(n), fault_(fault) {}
-  Result<> register_memory(std::span<std::byte> memory) override {
-    return ring_->register_memory(memory);
-  }
-  Result<unsigned> attach(int fd) override { return ring_->attach(fd); }
-  void detach(unsigned index) override { ring_->detach(index); }
-  bool queue_write(std::uint64_t token, IoFile file, std::uint64_t offset,
-                   std::span<const std::byte> bytes, bool durable) override {
-    return ring_->queue_write(token, file, offset, bytes, durable);
-  }
-  bool queue_flush(std::uint64_t token, IoFile file) override {
-    return ring_->queue_flush(token, file);
-  }
-  void submit() override { ring_->submit(); }
+      : RingInFront(std::move(ring)), n_(n), fault_(fault) {}
   std::size_t reap(std::span<IoCompletion> completions) override {
-    const std::size_t count = ring_->reap(completions);
+    const std::size_t count = RingInFront::reap(completions);
     for (IoCompletion& completion : completions.first(count)) {
       const std::uint64_t number = seen_++;
       if (number != n_ && !(fault_.for_ever && number > n_)) continue;
@@ -163,10 +151,8 @@ class FailingRing final : public IoRing {
     }
     return count;
   }
-  unsigned in_flight() const override { return ring_->in_flight(); }
 
  private:
-  std::unique_ptr<IoRing> ring_;
   std::uint64_t n_;
   RealFault fault_;
   std::uint64_t seen_ = 0;

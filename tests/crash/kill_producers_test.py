@@ -10,7 +10,8 @@ import time
 import unittest
 
 from tests.integration.pdp_test import CONFIG
-from tests.lib.harness import Host, Node, figure, let_pass, run, wait_until
+from tests.lib.cable import CableTest
+from tests.lib.harness import Node, figure, let_pass, run, wait_until
 from tests.lib.pdp_fleet import RestlessProducer, payload
 
 KILLS = int(os.environ.get("PENSTOCK_KILLS", "200"))
@@ -24,14 +25,10 @@ JUDGED_EVERY = 10
 CALLS = {"open": 24, "fallocate": 3, "write": 16, "fsync": 24, "rename": 3}
 
 
-class KillProducers(unittest.TestCase):
+class KillProducers(CableTest):
     def setUp(self):
-        self.host = Host("kill-producers")
-        self.addCleanup(self.host.close)
-        self.sender = self.host.namespace("sender")
-        self.receiver = self.host.namespace("node")
-        self.host.veth(self.sender, "eth0", self.receiver, "port0")
-        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+        super().setUp()
+        self.connect()
         self.shim = self.host.folder / "faults.so"
         run("g++", "-std=c++23", "-O1", "-shared", "-fPIC", "-I.", "tests/crash/system_calls.cc",
             "-o", self.shim)

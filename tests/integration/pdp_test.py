@@ -4,7 +4,8 @@ import struct
 import unittest
 
 from tests.lib import pdp_producer as pdp
-from tests.lib.harness import Host, Node, wait_until
+from tests.lib.cable import CableTest
+from tests.lib.harness import wait_until
 
 CONFIG = """
 [node]
@@ -36,25 +37,7 @@ def config(shards=1, door=""):
     return CONFIG.format(shards=shards, sections="[[shard]]\n" * shards, door=door)
 
 
-class Producers(unittest.TestCase):
-    """Producers in one namespace, the node in another, a veth between them."""
-
-    def setUp(self):
-        self.host = Host("pdp")
-        self.addCleanup(self.host.close)
-        self.sender = self.host.namespace("sender")
-        self.receiver = self.host.namespace("node")
-
-    def connect(self, queues=1, ipv6=False):
-        self.host.veth(self.sender, "eth0", self.receiver, "port0", queues=queues, ipv6=ipv6)
-        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
-        if ipv6:
-            self.receiver.run("sysctl", "-qw", "net.ipv6.conf.port0.disable_ipv6=1")
-            self.sender.run("ip", "address", "add", "fd77::2/64", "dev", "eth0", "nodad")
-
-    def start(self, text):
-        return Node(self.host, text, namespace=self.receiver).start()
-
+class Producers(CableTest):
     def producer(self, name=b"one", address=("10.77.0.1", 7373), family=pdp.socket.AF_INET,
                  **options):
         sock = self.sender.udp_socket(family)

@@ -4,7 +4,8 @@ import socket
 import unittest
 
 from tests.lib import frames
-from tests.lib.harness import Host, Node, wait_until
+from tests.lib.cable import CableTest
+from tests.lib.harness import Node, wait_until
 
 CONFIG = """
 [node]
@@ -51,25 +52,7 @@ def config(device, shards=1):
     return CONFIG.format(device=device, shards="[[shard]]\n" * shards)
 
 
-class Cable(unittest.TestCase):
-    """A sender in one namespace, the node in another, a veth between them."""
-
-    def setUp(self):
-        self.host = Host("receive")
-        self.addCleanup(self.host.close)
-        self.sender = self.host.namespace("sender")
-        self.receiver = self.host.namespace("node")
-
-    def connect(self, queues=1, ipv6=False):
-        self.host.veth(self.sender, "eth0", self.receiver, "port0", queues=queues, ipv6=ipv6)
-        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
-        if ipv6:
-            self.receiver.run("sysctl", "-qw", "net.ipv6.conf.port0.disable_ipv6=1")
-            self.sender.run("ip", "address", "add", "fd77::2/64", "dev", "eth0", "nodad")
-
-    def start(self, text):
-        return Node(self.host, text, namespace=self.receiver).start()
-
+class Cable(CableTest):
     def send(self, payloads, address=("10.77.0.1", 5140), family=socket.AF_INET, place=None):
         with (place or self.sender).udp_socket(family) as sender:
             for payload in payloads:

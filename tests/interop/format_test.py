@@ -5,7 +5,8 @@ import random
 import unittest
 
 from tests.interop import format_reader
-from tests.lib.harness import Host, Node, run
+from tests.lib.cable import CableTest
+from tests.lib.harness import run
 
 STREAMS = ("logs", "urgent", "everything")
 CONFIG = """
@@ -47,18 +48,13 @@ subjects = [">"]
 """
 
 
-class Format(unittest.TestCase):
+class Format(CableTest):
     def setUp(self):
-        self.host = Host("format")
-        self.addCleanup(self.host.close)
-        self.sender = self.host.namespace("sender")
-        self.receiver = self.host.namespace("node")
-        self.host.veth(self.sender, "eth0", self.receiver, "port0")
-        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
+        super().setUp()
+        self.connect()
 
     def start(self, path="{folder}/volume"):
-        node = Node(self.host, CONFIG.format(path=path), namespace=self.receiver)
-        return node.start()
+        return super().start(CONFIG.format(path=path))
 
     def send(self, node, count):
         """Messages of many subjects and lengths; some datagrams hold several."""

@@ -7,8 +7,8 @@
 #include "dataplane/frame/parse_datagram.h"
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
+#include "tests/sim/draws.h"
 #include "tests/sim/node.h"
-#include "tests/sim/producer_draws.h"
 #include "tests/sim/producers.h"
 #include "tests/sim/run.h"
 

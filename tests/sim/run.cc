@@ -6,6 +6,7 @@
 
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
+#include "tests/sim/draws.h"
 #include "tests/sim/node.h"
 #include "tests/sim/read_along.h"
 #include "tests/sim/traffic.h"
@@ -61,15 +62,7 @@ class Run {
     options.capacity_bytes = (8 + rng_.below(24)) * kMiB;
     options.delay_ns_max = static_cast<std::int64_t>(20 + rng_.below(2000)) * kMicrosecond;
     options.rates.slow = 5'000;
-    if (rng_.chance(700'000)) {  // the others have a perfect drive
-      options.rates.write_error = static_cast<std::uint32_t>(rng_.below(20'000));
-      options.rates.short_write = static_cast<std::uint32_t>(rng_.below(10'000));
-      options.rates.flush_error = static_cast<std::uint32_t>(rng_.below(20'000));
-      options.rates.no_space = static_cast<std::uint32_t>(rng_.below(100'000));
-      options.rates.partial_submit = static_cast<std::uint32_t>(rng_.below(50'000));
-      misdirects_ = rng_.chance(200'000);
-      if (misdirects_) options.rates.misdirected = static_cast<std::uint32_t>(rng_.below(8'000));
-    }
+    if (rng_.chance(700'000)) misdirects_ = draw_faults(rng_, options.rates);
     return options;
   }
 

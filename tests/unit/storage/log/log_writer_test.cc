@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "tests/lib/log_fixture.h"
+#include "tests/lib/ring_in_front.h"
 
 namespace penstock {
 namespace {
@@ -39,30 +40,16 @@ TEST_P(LogWriterTest, WhatWasDurableIsReadBackInOrderAndNothingElse) {
 }
 
 // Takes every second write at its second offer only, as a full queue does.
-class RefusingRing final : public IoRing {
+class RefusingRing final : public RingInFront {
  public:
-  explicit RefusingRing(std::unique_ptr<IoRing> ring) : ring_(std::move(ring)) {}
-  Result<> register_memory(std::span<std::byte> memory) override {
-    return ring_->register_memory(memory);
-  }
-  Result<unsigned> attach(int fd) override { return ring_->attach(fd); }
-  void detach(unsigned index) override { ring_->detach(index); }
+  using RingInFront::RingInFront;
   bool queue_write(std::uint64_t token, IoFile file, std::uint64_t offset,
                    std::span<const std::byte> bytes, bool durable) override {
     refuses_ = !refuses_;
-    return !refuses_ && ring_->queue_write(token, file, offset, bytes, durable);
+    return !refuses_ && RingInFront::queue_write(token, file, offset, bytes, durable);
   }
-  bool queue_flush(std::uint64_t token, IoFile file) override {
-    return ring_->queue_flush(token, file);
-  }
-  void submit() override { ring_->submit(); }
-  std::size_t reap(std::span<IoCompletion> completions) override {
-    return ring_->reap(completions);
-  }
-  unsigned in_flight() const override { return ring_->in_flight(); }
 
  private:
-  std::unique_ptr<IoRing> ring_;
   bool refuses_ = false;
 };
 

@@ -10,6 +10,7 @@
 #include "dataplane/door/pdp/node/node.h"
 #include "storage/format/page.h"
 #include "storage/ring/io_ring_linux.h"
+#include "tests/lib/ring_in_front.h"
 
 namespace penstock::pdp {
 
@@ -35,31 +36,18 @@ class KeepingOutbox final : public Outbox {
 };
 
 // A drive that takes writes when the test says so.
-class HeldRing final : public IoRing {
+class HeldRing final : public RingInFront {
  public:
-  Result<> register_memory(std::span<std::byte> memory) override {
-    return ring_->register_memory(memory);
-  }
-  Result<unsigned> attach(int fd) override { return ring_->attach(fd); }
-  void detach(unsigned index) override { ring_->detach(index); }
-  bool queue_write(std::uint64_t token, IoFile file, std::uint64_t offset,
-                   std::span<const std::byte> bytes, bool durable) override {
-    return ring_->queue_write(token, file, offset, bytes, durable);
-  }
+  HeldRing() : RingInFront(make_io_ring_null()) {}
   bool queue_flush(std::uint64_t token, IoFile file) override {
-    return !hold_flushes && ring_->queue_flush(token, file);
+    return !hold_flushes && RingInFront::queue_flush(token, file);
   }
-  void submit() override { ring_->submit(); }
   std::size_t reap(std::span<IoCompletion> completions) override {
-    return hold ? 0 : ring_->reap(completions);
+    return hold ? 0 : RingInFront::reap(completions);
   }
-  unsigned in_flight() const override { return ring_->in_flight(); }
 
   bool hold = false;
   bool hold_flushes = false;
-
- private:
-  std::unique_ptr<IoRing> ring_ = make_io_ring_null();
 };
 
 struct Address {

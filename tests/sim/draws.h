@@ -1,4 +1,4 @@
-// What a seed decides before a run of producers begins: how bad drive and network are, how small
+// What a seed decides before a run begins: how bad drive and network are, how small
 // the node's memory is.
 #pragma once
 
@@ -7,6 +7,9 @@
 #include "tests/sim/node.h"
 
 namespace penstock::sim {
+
+// How often a drive that is not perfect fails; whether some of its writes go astray.
+[[nodiscard]] bool draw_faults(Rng& rng, SimFaultRates& rates);
 
 // `misdirects`: some writes go astray.
 [[nodiscard]] SimDriveOptions draw_drive(Rng& rng, bool& misdirects);

@@ -1,4 +1,4 @@
-#include "tests/sim/producer_draws.h"
+#include "tests/sim/draws.h"
 
 #include <array>
 
@@ -9,20 +9,23 @@ constexpr std::int64_t kMicrosecond = 1'000;
 
 }  // namespace
 
+bool draw_faults(Rng& rng, SimFaultRates& rates) {
+  rates.write_error = static_cast<std::uint32_t>(rng.below(20'000));
+  rates.short_write = static_cast<std::uint32_t>(rng.below(10'000));
+  rates.flush_error = static_cast<std::uint32_t>(rng.below(20'000));
+  rates.no_space = static_cast<std::uint32_t>(rng.below(100'000));
+  rates.partial_submit = static_cast<std::uint32_t>(rng.below(50'000));
+  const bool misdirects = rng.chance(200'000);
+  if (misdirects) rates.misdirected = static_cast<std::uint32_t>(rng.below(8'000));
+  return misdirects;
+}
+
 SimDriveOptions draw_drive(Rng& rng, bool& misdirects) {
   SimDriveOptions options;
   options.capacity_bytes = (8 + rng.below(16)) * kMiB;
   options.delay_ns_max = static_cast<std::int64_t>(20 + rng.below(2000)) * kMicrosecond;
   options.rates.slow = 5'000;
-  if (rng.chance(600'000)) {  // the others have a perfect drive
-    options.rates.write_error = static_cast<std::uint32_t>(rng.below(20'000));
-    options.rates.short_write = static_cast<std::uint32_t>(rng.below(10'000));
-    options.rates.flush_error = static_cast<std::uint32_t>(rng.below(20'000));
-    options.rates.no_space = static_cast<std::uint32_t>(rng.below(100'000));
-    options.rates.partial_submit = static_cast<std::uint32_t>(rng.below(50'000));
-    misdirects = rng.chance(200'000);
-    if (misdirects) options.rates.misdirected = static_cast<std::uint32_t>(rng.below(8'000));
-  }
+  if (rng.chance(600'000)) misdirects = draw_faults(rng, options.rates);
   return options;
 }
 
