@@ -1,6 +1,6 @@
 """Producers that speak PDP, from outside the node: over a real port, to the drive and back."""
 
-import struct
+import socket
 import unittest
 
 from tests.lib import pdp_producer as pdp
@@ -38,7 +38,7 @@ def config(shards=1, door=""):
 
 
 class Producers(CableTest):
-    def producer(self, name=b"one", address=("10.77.0.1", 7373), family=pdp.socket.AF_INET,
+    def producer(self, name=b"one", address=("10.77.0.1", 7373), family=socket.AF_INET,
                  **options):
         sock = self.sender.udp_socket(family)
         self.addCleanup(sock.close)
@@ -64,8 +64,8 @@ class OneShard(Producers):
             producer.produce(self.lines(10 * i, 10))
         producer.flush()
         self.assertEqual(node.payloads(), self.lines(0, 1000))
-        received, durable, lost = struct.unpack_from("<QQQ", producer.close())
-        self.assertEqual((received, durable, lost), (1000, 1000, 0))
+        closed = producer.close()
+        self.assertEqual((closed.received, closed.durable, closed.lost), (1000, 1000, 0))
         self.expect_balanced(node)
         door = node.ledger()["pdp"][0]
         self.assertEqual(door["taken"]["taken"]["frames"], 100)
@@ -74,7 +74,7 @@ class OneShard(Producers):
     def test_ipv6_works_as_ipv4(self):
         self.connect(ipv6=True)
         node = self.start(config())
-        producer = self.producer(address=("fd77::1", 7373), family=pdp.socket.AF_INET6)
+        producer = self.producer(address=("fd77::1", 7373), family=socket.AF_INET6)
         producer.open()
         producer.produce(self.lines(0, 5))
         producer.flush()
@@ -111,10 +111,7 @@ class OneShard(Producers):
         producer = self.producer(level=pdp.RECEIVED)
         producer.open()
         for i in range(30):
-            producer.held[10 * i] = (10, b"".join(
-                pdp.message(p, producer.subject if n == 0 else b"")
-                for n, p in enumerate(self.lines(10 * i, 10))))
-        producer.next = 300
+            producer.hold(self.lines(10 * i, 10))
         frames = dict(producer.held)
         for sequence in sorted(frames, key=lambda s: (s * 7919) % 331):
             producer.held = dict(frames)
@@ -146,10 +143,8 @@ class OneShard(Producers):
         producer.produce(self.lines(0, 10))
         producer.flush()
         self.assertEqual(node.drain(), 0)
-        wait_until(lambda: producer.receive() == pdp.GO_AWAY, "GO_AWAY")
-        reason, length, _ = struct.unpack_from("<HHI", producer.seen[pdp.GO_AWAY])
-        self.assertEqual((reason, producer.seen[pdp.GO_AWAY][8:8 + length]),
-                         (2, b"10.77.0.9:7373"))
+        told = producer.answer("go_away", 10)
+        self.assertEqual((told.reason, told.tail), (2, b"10.77.0.9:7373"))
         self.assertEqual(node.payloads(), self.lines(0, 10))
 
 
@@ -163,9 +158,9 @@ class TwoShards(Producers):
             producer.produce(self.lines(0, 10))
         for producer in producers:
             producer.flush()
-            self.assertEqual(producer.shards, 2)
-            self.assertEqual(producer.shard, producer.session % 2)
-        self.assertEqual({p.shard for p in producers}, {0, 1})
+            accept = producer.seen["accept"]
+            self.assertEqual((accept.shards, accept.shard), (2, accept.session % 2))
+        self.assertEqual({p.seen["accept"].shard for p in producers}, {0, 1})
         node.wait_stored(120)
         self.expect_balanced(node)
 

@@ -1,33 +1,14 @@
-"""A producer that speaks PDP as docs/pdp.md says it, for tests of the node from outside: one frame
-at a time, no window, no pacing. The real one is dataplane/client."""
+"""A producer that speaks PDP as docs/pdp.md says it, for tests of the node from outside: no pacing,
+no round-trip times. The real one is dataplane/client."""
 
 import os
-import socket
-import struct
 import time
+from types import SimpleNamespace
 
-MAGIC, VERSION = 0x4450, 1
-(HELLO, COOKIE, OPEN, ACCEPT, REFUSE, DATA, SKIP, ACK, REJECT, SUBJECT, CAPTURE, PING, CLOSE,
- CLOSED, GO_AWAY, CHALLENGE, RESPONSE, RESET) = range(1, 19)
+from tests.interop.pdp_frames import decode, encode, message
+
 NONE, RECEIVED, WRITTEN, DURABLE = range(4)
-
-
-def frame(kind, connection, body, flags=0):
-    return struct.pack("<HBBHHQ", MAGIC, VERSION, kind, flags, 16 + len(body), connection) + body
-
-
-def message(payload, subject=b""):
-    head = struct.pack("<IIHHHH", len(payload), 0, len(subject), 0, 0, 0)
-    raw = head + subject + payload
-    return raw + bytes(-len(raw) % 8)
-
-
-class Ack:
-    def __init__(self, body):
-        (self.received, self.written, self.durable, self.limit, self.lost, self.credit_bytes,
-         self.echoed_us, self.delay_us, self.probe_bytes, self.state, count,
-         _) = struct.unpack_from("<QQQQQIIIHBBQ", body)
-        self.ranges = [struct.unpack_from("<QQ", body, 64 + 16 * i) for i in range(count)]
+FRAME_BYTES = 1400
 
 
 class Producer:
@@ -36,98 +17,104 @@ class Producer:
     def __init__(self, sock, name, level=DURABLE, subject=b"app.test"):
         self.sock = sock
         self.sock.settimeout(0.2)
-        self.name, self.level, self.subject = name, level, subject
+        self.session_name, self.level, self.subject = name, level, subject
         self.connection = 0
-        self.boot = None
-        self.next = 0    # of the next message
-        self.held = {}   # sequence: (count, frame's messages), not at its level yet
-        self.ack = None  # the last one
-        self.seen = {}   # type: the last frame's body of it
+        self.next = 0     # of the next message
+        self.held = {}    # sequence: (count, frame's messages), not at its level yet
+        self.seen = {}    # name of a frame: the last one's fields, with its tail and connection
+        self.durable = 0  # messages before this one were acknowledged as durable
 
     def receive(self):
-        """The type of the next frame, or None when none came in time."""
+        """The name of the next frame, or None when none came in time or it was not for us."""
         try:
-            data = self.sock.recv(65536)
+            name, header, fields, tail, _ = decode(self.sock.recv(65536))
         except (TimeoutError, ConnectionRefusedError):
             return None
-        magic, version, kind, _, length, connection = struct.unpack_from("<HBBHHQ", data)
-        assert (magic, version, length) == (MAGIC, VERSION, len(data)), data[:16]
-        body = data[16:]
-        self.seen[kind] = body
-        if kind == ACK and connection == self.connection:
-            self.ack = Ack(body)
-            reached = {RECEIVED: self.ack.received, WRITTEN: self.ack.written,
-                       DURABLE: self.ack.durable}.get(self.level, self.next)
-            for sequence in [s for s, (count, _) in self.held.items() if s + count <= reached]:
-                del self.held[sequence]
-        return kind if connection in (0, self.connection) or kind == ACCEPT else None
+        connection = header["connection"]
+        if connection not in (0, self.connection) and name != "accept":
+            return None
+        self.seen[name] = SimpleNamespace(**fields, tail=tail, connection=connection)
+        if name == "ack":
+            self.learn(self.seen[name])
+        return name
 
-    def send(self, data):
+    def learn(self, ack):
+        self.durable = max(self.durable, ack.durable)
+        reached = {RECEIVED: ack.received, WRITTEN: ack.written,
+                   DURABLE: ack.durable}.get(self.level, self.next)
+        self.forget(reached)
+
+    def forget(self, end):
+        """Messages before `end` need not be sent again."""
+        self.held = {s: f for s, f in self.held.items() if s + f[0] > end}
+
+    def send(self, kind, tail=b"", length=0, **fields):
         try:
-            self.sock.send(data)
+            self.sock.send(encode(kind, self.connection, tail, length, **fields))
         except ConnectionRefusedError:
             pass
 
-    def ask(self, data, kind, deadline_s):
-        """Sends until a frame of this kind comes; its body."""
-        end = time.monotonic() + deadline_s
-        self.seen.pop(kind, None)
+    def answer(self, kind, answer_s, **wanted):
+        """The next frame of that name with these fields, if it comes in time."""
+        end = time.monotonic() + answer_s
         while time.monotonic() < end:
-            self.send(data)
-            while (came := self.receive()) is not None:
-                if came == kind:
-                    return self.seen[kind]
-        raise AssertionError(f"no frame of type {kind} came")
+            if self.receive() == kind and wanted.items() <= vars(self.seen[kind]).items():
+                return self.seen[kind]
+        return None
+
+    def ask(self, kind, answer, deadline_s=30, **options):
+        """Sends again and again until the answer comes."""
+        end = time.monotonic() + deadline_s
+        while time.monotonic() < end:
+            self.send(kind, **options)
+            if found := self.answer(answer, 0.2):
+                return found
+        raise AssertionError(f"no {answer} came")
+
+    # ---- Opening ----
+
+    def try_to_open(self, answer_s=0.2):
+        """(Re)opens the session, in one try: the node's ACCEPT, or None."""
+        nonce = os.urandom(16)
+        self.connection = 0
+        self.send("hello", nonce=nonce, sent_us=1)
+        cookie = self.answer("cookie", answer_s, nonce=nonce)
+        if cookie is None:
+            return None
+        self.send("open", tail=self.session_name, nonce=nonce, issued_ns=cookie.issued_ns,
+                  cookie=cookie.cookie, oldest=min(self.held, default=self.next), next=self.next,
+                  level=self.level, frame_bytes_max=FRAME_BYTES, name_bytes=len(self.session_name))
+        accept = self.answer("accept", answer_s, nonce=nonce)
+        if accept is not None:
+            self.connection = accept.connection
+        return accept
 
     def open(self, deadline_s=30):
-        """(Re)opens the session; returns the node's next sequence."""
+        """Opens until it is open; the node's next sequence."""
         end = time.monotonic() + deadline_s
-        while True:
-            nonce = os.urandom(16)
-            hello = frame(HELLO, 0, nonce + struct.pack("<I", 1) + bytes(1200 - 36))
-            cookie = self.ask(hello, COOKIE, end - time.monotonic())
-            issued, tag = struct.unpack_from("<Q16s", cookie, 16)
-            oldest = min(self.held, default=self.next)
-            body = nonce + struct.pack("<Q16sQQHHBBH", issued, tag, oldest, self.next, self.level,
-                                       1400, 0, len(self.name), 0) + self.name
-            self.seen.pop(ACCEPT, None)
-            self.send(frame(OPEN, 0, body))
-            while (kind := self.receive_any()) is not None:
-                if kind == ACCEPT and self.seen[ACCEPT][:16] == nonce:
-                    return self.accepted()
-
-    def receive_any(self):
-        try:
-            data = self.sock.recv(65536)
-        except (TimeoutError, ConnectionRefusedError):
-            return None
-        kind = data[3]
-        self.seen[kind] = data[16:]
-        if kind == ACCEPT:
-            self.connection = struct.unpack_from("<Q", data, 8)[0]
-        return kind
-
-    def accepted(self):
-        body = self.seen[ACCEPT]
-        (self.session, self.boot, following, _, self.limit, self.credit_bytes, self.idle_ms,
-         self.frame_bytes_max, self.shard,
-         self.shards) = struct.unpack_from("<QQQQQIIHHH", body, 32)
+        while (accept := self.try_to_open()) is None:
+            assert time.monotonic() < end, "the session is not opened"
         if not self.held:
-            self.next = max(self.next, following)
-        self.held = {s: f for s, f in self.held.items() if s + f[0] > following}
-        return following
+            self.next = max(self.next, accept.next)
+        self.forget(accept.next)
+        return accept.next
 
-    def produce(self, payloads):
-        """One frame of these payloads, kept until it is at its level."""
+    # ---- Sending ----
+
+    def hold(self, payloads):
+        """One frame of these payloads, not sent yet; its sequence."""
         area = b"".join(message(p, self.subject if i == 0 else b"")
                         for i, p in enumerate(payloads))
-        self.held[self.next] = (len(payloads), area)
-        self.transmit(self.next)
-        self.next += len(payloads)
+        sequence, self.next = self.next, self.next + len(payloads)
+        self.held[sequence] = (len(payloads), area)
+        return sequence
+
+    def produce(self, payloads):
+        self.transmit(self.hold(payloads))
 
     def transmit(self, sequence):
         count, area = self.held[sequence]
-        self.send(frame(DATA, self.connection, struct.pack("<QII", sequence, count, 7) + area))
+        self.send("data", tail=area, sequence=sequence, message_count=count, sent_us=7)
 
     def flush(self, deadline_s=60):
         """Until nothing is held; opens the session anew when the node does not know it."""
@@ -135,16 +122,14 @@ class Producer:
         while self.held:
             assert time.monotonic() < end, f"{len(self.held)} frames are not at their level"
             kind = self.receive()
-            if kind == RESET:
+            if kind == "reset":
                 self.open()
-            if kind in (None, RESET):
+            if kind in (None, "reset"):
                 for sequence in sorted(self.held)[:64]:
                     self.transmit(sequence)
 
-    def ping(self, bytes_=32):
-        self.ask(frame(PING, self.connection, struct.pack("<I", 9) + bytes(bytes_ - 20)), ACK, 10)
-        return self.ack
+    def ping(self):
+        return self.ask("ping", "ack", sent_us=9)
 
     def close(self, deadline_s=30):
-        return self.ask(frame(CLOSE, self.connection, struct.pack("<QQ", self.next, 0)), CLOSED,
-                        deadline_s)
+        return self.ask("close", "closed", deadline_s, next=self.next)
