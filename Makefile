@@ -66,16 +66,16 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion -Wold-s
 WARN += -Wno-missing-field-initializers
 ifneq ($(BUILD),asan)
 # g++ 12 sees overlaps in std::string that are not there (GCC bug 105651).
-WARN += -Wduplicated-cond -Wlogical-op -Wno-restrict
+WARN += -Wduplicated-cond -Wlogical-op -Wzero-as-null-pointer-constant -Wno-restrict
 else
 # clang sees what libstdc++ 12 itself uses of its own deprecated parts.
-WARN += -Wno-deprecated-declarations
+WARN += -Wno-deprecated-declarations -Wreserved-identifier
 endif
 # Instrumentation confuses the warnings that follow the flow of values; the release build has them.
 NO_FLOW_WARN := -Wno-maybe-uninitialized -Wno-array-bounds -Wno-stringop-overflow \
                 -Wno-stringop-overread -Wno-nonnull -Wno-null-dereference
 
-CHECKED      := -O1 -g -D_GLIBCXX_ASSERTIONS -fno-sanitize-recover=all
+CHECKED      := -O1 -g1 -D_GLIBCXX_ASSERTIONS -fno-sanitize-recover=all
 MODE_release := -O2 -g
 MODE_asan    := $(CHECKED) -fsanitize=fuzzer-no-link,address,undefined
 # ThreadSanitizer understands DPDK's rings only in their C11 form: the other one orders by compiler
@@ -84,6 +84,10 @@ MODE_tsan    := $(CHECKED) -fsanitize=thread $(NO_FLOW_WARN) -Wno-tsan -DRTE_USE
 ifeq ($(origin MODE_$(BUILD)),undefined)
 $(error BUILD=$(BUILD) is not one of release, asan, tsan)
 endif
+
+# Half of all code is tests, which run for seconds: those of units are compiled for a short build.
+UNIT_MODE_release := -O1 -g1
+UNIT_MODE_asan    := -O0
 
 # Frame pointers stay, so that perf can unwind a production node at little cost.
 CXXFLAGS = -std=c++23 $(MARCH) $(MODE_$(BUILD)) $(WARN) -fno-omit-frame-pointer -pthread \
@@ -130,6 +134,8 @@ SRC_client := $(call under,dataplane/client base storage/format) \
               $(filter-out dataplane/door/pdp/node/%,$(call under,dataplane/door/pdp))
 $(call objects,$(SRC_client)): CXXFLAGS += -fPIC -fvisibility=hidden
 
+$(call objects,$(call under,tests/unit)): CXXFLAGS += $(UNIT_MODE_$(BUILD))
+
 # ---- What is made of it --------------------------------------------------------------------------
 
 # program: adds to the list $(1), if it has sources, the program $(2) under $(OUT), of the sources
@@ -172,7 +178,14 @@ endif
 # A test folder with a main.cc of its own is not given GoogleTest's.
 gtest = $(if $(filter %/main.cc,$(1)),,-lgtest_main) -lgmock -lgtest
 make_test = $(call make_program,TESTS,$(1),$(2),$(3),$(call gtest,$(2)))
-$(foreach l,$(LIBRARIES),$(call make_test,tests/unit_$(l),$(call under,tests/unit/$(l)),$(l)))
+unit_tests = $(call under,tests/unit/$(1))
+ifeq ($(BUILD),tsan)
+# ThreadSanitizer has something to say only where threads are started: those tests, and helpers.
+THREADED  := $(shell grep -l '<thread>' $(call under,tests/unit))
+unit_tests = $(filter-out %_test.cc,$(call under,tests/unit/$(1))) \
+             $(filter tests/unit/$(1)/%_test.cc,$(THREADED))
+endif
+$(foreach l,$(LIBRARIES),$(call make_test,tests/unit_$(l),$(call unit_tests,$(l)),$(l)))
 $(call make_test,tests/sim,$(call under,tests/sim),control)
 $(call make_test,tests/crash,$(call under,tests/crash),control)
 
@@ -240,10 +253,12 @@ $(TIDY)/deep/%.ok: % $(TIDY_RULES)
 -include $(HEADERS:%=$(TIDY)/headers/%.d) $(SOURCES:%=$(TIDY)/clang/%.d) \
          $(SOURCES:%=$(TIDY)/deep/%.d)
 
-.PHONY: tidy-headers tidy-clang tidy-clang-product
+.PHONY: tidy-headers tidy-headers-product tidy-clang tidy-clang-product
+product = $(filter-out tests/% perf/micro/%,$(1))
 tidy-headers: $(HEADERS:%=$(TIDY)/headers/%.ok)
+tidy-headers-product: $(patsubst %,$(TIDY)/headers/%.ok,$(call product,$(HEADERS)))
 tidy-clang: $(SOURCES:%=$(TIDY)/clang/%.ok)
-tidy-clang-product: $(patsubst %,$(TIDY)/clang/%.ok,$(filter-out tests/% perf/micro/%,$(SOURCES)))
+tidy-clang-product: $(patsubst %,$(TIDY)/clang/%.ok,$(call product,$(SOURCES)))
 
 # ---- For people ----------------------------------------------------------------------------------
 

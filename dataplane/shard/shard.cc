@@ -132,7 +132,7 @@ bool Shard::take_handed() {
 }
 
 // Other shards' answers, by ports that this one polls.
-bool Shard::forward_handed() {
+bool Shard::forward_handed() const {
   if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
   std::array<rte_mbuf*, kBurst> packets;
   const unsigned leaving =

@@ -85,7 +85,7 @@ class Shard {
   bool take_packet(Side& port, rte_mbuf*& packet, UnixNanos received);
   void take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram);
   bool take_handed();
-  bool forward_handed();
+  bool forward_handed() const;
   bool tell_producers();
   void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
   void transmit_answers(Side& port);

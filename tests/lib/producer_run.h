@@ -1,6 +1,8 @@
 // The messages of a producer's run, laid out as they come off the wire and lie on the drive.
 #pragma once
 
+#include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,8 +43,8 @@ struct LaidOutMessages {
                                .flags = MessageFlag::kNone};
     store(std::span(made.bytes), at, header);
     std::byte* const text = made.bytes.data() + at + sizeof header;
-    std::memcpy(text, subject.data(), subject.size());
-    std::memcpy(text + subject.size(), payload.data(), payload.size());
+    std::copy_n(std::as_bytes(std::span(subject)).begin(), subject.size(), text);
+    std::ranges::copy(std::as_bytes(std::span(payload)), text + subject.size());
     made.payload_bytes += payload.size();
     ++made.count;
     subject = {};

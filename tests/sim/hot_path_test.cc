@@ -11,6 +11,7 @@
 #include "storage/volume/device_directory.h"
 #include "tests/lib/log_fixture.h"
 #include "tests/lib/packet_builder.h"
+#include "tests/lib/sanitized.h"
 #include "tests/sim/node.h"
 #include "tests/sim/traffic.h"
 
@@ -37,6 +38,9 @@ thread_local std::uint64_t operator_new_calls = 0;
 
 void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
 void* operator new[](std::size_t bytes) { return allocate(bytes, 1); }
+void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
+  return allocate(bytes, 1);
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return allocate(bytes, static_cast<std::size_t>(alignment));
 }
@@ -45,6 +49,7 @@ void* operator new[](std::size_t bytes, std::align_val_t alignment) {
 }
 void operator delete(void* memory) noexcept { release(memory); }
 void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t& /*tag*/) noexcept { release(memory); }
 void operator delete(void* memory, std::size_t /*bytes*/) noexcept { release(memory); }
 void operator delete[](void* memory, std::size_t /*bytes*/) noexcept { release(memory); }
 void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { release(memory); }
@@ -59,11 +64,7 @@ void operator delete[](void* memory, std::size_t /*bytes*/, std::align_val_t /*a
 namespace penstock::sim {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr unsigned kSteps = 10'000;
-#else
-constexpr unsigned kSteps = 100'000;
-#endif
+constexpr unsigned kSteps = test::kSanitized ? 10'000 : 100'000;
 constexpr unsigned kStrangers = 50'000;  // enough for more combinations than a log remembers
 
 // Bytes that this thread has ever taken by malloc(); 0 without jemalloc.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/lib/log_fixture.h"
+#include "tests/lib/sanitized.h"
 #include "tests/sim/producer_run.h"
 #include "tests/sim/seeds.h"
 #include "tests/sim/trace_told.h"
@@ -9,13 +10,8 @@
 namespace penstock::sim {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t kSeeds = 20;
-constexpr std::uint64_t kSeedsTwice = 2;
-#else
-constexpr std::uint64_t kSeeds = 400;
-constexpr std::uint64_t kSeedsTwice = 10;
-#endif
+constexpr std::uint64_t kSeeds = test::kSanitized ? 20 : 400;
+constexpr std::uint64_t kSeedsTwice = test::kSanitized ? 2 : 10;
 
 class ProducerSimulation : public testing::Test {
  protected:

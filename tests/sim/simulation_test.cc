@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/lib/log_fixture.h"
+#include "tests/lib/sanitized.h"
 #include "tests/sim/run.h"
 #include "tests/sim/seeds.h"
 #include "tests/sim/trace_told.h"
@@ -11,15 +12,9 @@
 namespace penstock::sim {
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t kSeeds = 20;
-constexpr std::uint64_t kSeedsTwice = 2;
-constexpr std::uint64_t kCrashSteps = 20;
-#else
-constexpr std::uint64_t kSeeds = 300;
-constexpr std::uint64_t kSeedsTwice = 10;
-constexpr std::uint64_t kCrashSteps = 400;
-#endif
+constexpr std::uint64_t kSeeds = test::kSanitized ? 20 : 300;
+constexpr std::uint64_t kSeedsTwice = test::kSanitized ? 2 : 10;
+constexpr std::uint64_t kCrashSteps = test::kSanitized ? 20 : 400;
 constexpr std::uint64_t kStepsBehindCrash = 60;
 
 class Simulation : public testing::Test {

@@ -57,13 +57,16 @@ def clang_format():
         yield Finding(path, line, "not formatted; `make format`")
 
 
+def in_scope(goal):
+    return goal + "-product" if os.environ.get("TIDY_SCOPE") == "product" else goal
+
+
 def clang_tidy():
-    product = os.environ.get("TIDY_SCOPE") == "product"
-    return by_make("tidy-clang-product" if product else "tidy-clang", "")
+    return by_make(in_scope("tidy-clang"), "")
 
 
 def headers_stand_alone():
-    return by_make("tidy-headers", "; include what the header uses")
+    return by_make(in_scope("tidy-headers"), "; include what the header uses")
 
 
 def shell_scripts():

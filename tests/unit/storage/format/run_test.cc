@@ -99,7 +99,8 @@ TEST(Run, OfAProducerNumbersEachMessage) {
   EXPECT_TRUE(run.ok());
   EXPECT_EQ(bytes.size(), run_head_bytes(2, kRunOfProducer) + message_bytes(3, 0, 0, 5) +
                               message_bytes(0, 0, 0, 4));
-  RunReader nobodys(sample());
+  const Bytes without_producer = sample();
+  RunReader nobodys(without_producer);
   EXPECT_FALSE(nobodys.producer().has_value());
   EXPECT_FALSE(nobodys.next()->producer.has_value());
 }

@@ -5,16 +5,12 @@
 #include "base/rng.h"
 #include "storage/recover/verify.h"
 #include "tests/lib/log_forge.h"
+#include "tests/lib/sanitized.h"
 
 namespace penstock {
 namespace {
 
-// Under a sanitizer a sample has to do: each check takes ten times as long.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStep = 61;
-#else
-constexpr std::size_t kStep = 1;
-#endif
+constexpr std::size_t kStep = test::kSanitized ? 61 : 1;
 
 class SegmentCheckTest : public testing::Test {
  protected:

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "tests/lib/sanitized.h"
 #include "tests/lib/sim_life.h"
 
 namespace penstock {
@@ -91,11 +92,7 @@ std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability,
 
 // For every operation of a log's beginning, or every third, segment changes included.
 void fail_at_every_operation(std::string_view figure, std::uint64_t sessions) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kStep = 11;
-#else
-  constexpr std::uint64_t kStep = 1;
-#endif
+  constexpr std::uint64_t kStep = test::kSanitized ? 11 : 1;
   constexpr std::uint64_t kOperations = 100;
   constexpr std::array kSweeps{
       Sweep{"EIO once",         SimFault::kError,       false},
@@ -134,11 +131,7 @@ TEST(LogOnSimDrive, AfterAFailureAtAnyOperationEachSessionGoesOnBehindItsLastRun
 
 // Several lives on one drive, each with faults of its own, ended by a kill or a power cut.
 TEST(LogOnSimDrive, LifeAfterLifeEachSessionGoesOnBehindItsLastRun) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr std::uint64_t kSeeds = 8;
-#else
-  constexpr std::uint64_t kSeeds = 80;
-#endif
+  constexpr std::uint64_t kSeeds = test::kSanitized ? 8 : 80;
   constexpr std::array kFaults{SimFault::kError, SimFault::kShortWrite, SimFault::kNoSpace,
                                SimFault::kPowerCut};
   std::uint64_t cases = 0;
