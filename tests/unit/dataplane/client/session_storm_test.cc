@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lib/sanitized.h"
 #include "tests/unit/dataplane/client/session_world.h"
 
 namespace penstock::client {
@@ -17,7 +18,7 @@ using test::FakeNodeOptions;
 using test::NetworkOptions;
 using test::SessionWorld;
 
-constexpr std::uint64_t kSeeds = 2000;
+constexpr std::uint64_t kSeeds = test::kSanitized ? 200 : 2'000;
 
 struct Storm {
   SessionOptions session;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/rng.h"
+#include "tests/lib/sanitized.h"
 #include "tests/unit/dataplane/frame/decoder_fixture.h"
 
 namespace penstock::test {
@@ -82,7 +83,7 @@ TEST_F(PacketLawTest, HoldsAfterEveryPacketOfARandomMix) {
   options.answers = {.answers_per_second = 1'000'000, .burst = 8, .transmit_chained = true};
   restart(options);
   Mix mix(3);
-  constexpr std::uint64_t kCases = 200'000;
+  constexpr std::uint64_t kCases = test::kSanitized ? 100'000 : 200'000;
   std::uint64_t failed = 0;
   MonotonicNanos now(1);
   while (books_->account().received.count < kCases) {

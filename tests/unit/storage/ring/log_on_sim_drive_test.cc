@@ -92,7 +92,7 @@ std::string fail_at(std::uint64_t n, const Sweep& sweep, Durability durability,
 
 // For every operation of a log's beginning, or every third, segment changes included.
 void fail_at_every_operation(std::string_view figure, std::uint64_t sessions) {
-  constexpr std::uint64_t kStep = test::kSanitized ? 11 : 1;
+  constexpr std::uint64_t kStep = test::kSanitized ? 31 : 1;
   constexpr std::uint64_t kOperations = 100;
   constexpr std::array kSweeps{
       Sweep{"EIO once",         SimFault::kError,       false},
@@ -131,7 +131,7 @@ TEST(LogOnSimDrive, AfterAFailureAtAnyOperationEachSessionGoesOnBehindItsLastRun
 
 // Several lives on one drive, each with faults of its own, ended by a kill or a power cut.
 TEST(LogOnSimDrive, LifeAfterLifeEachSessionGoesOnBehindItsLastRun) {
-  constexpr std::uint64_t kSeeds = test::kSanitized ? 8 : 80;
+  constexpr std::uint64_t kSeeds = test::kSanitized ? 3 : 80;
   constexpr std::array kFaults{SimFault::kError, SimFault::kShortWrite, SimFault::kNoSpace,
                                SimFault::kPowerCut};
   std::uint64_t cases = 0;
@@ -175,7 +175,7 @@ TEST(LogOnSimDrive, LifeAfterLifeEachSessionGoesOnBehindItsLastRun) {
 // All runs of most sessions are in segments that are retired by then.
 TEST(LogOnSimDrive, AfterPowerCutsSessionsAreKnownWhoseRunsWereRetired) {
   constexpr std::uint64_t kSessions = 40;
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+  for (std::uint64_t seed = 1; seed <= (test::kSanitized ? 4 : 20); ++seed) {
     World world(seed);
     SimLifeOptions options{.retention = {.max_bytes = 3 * kSegmentBytesMin}, .sessions = kSessions};
     SimLife(world.drive, world.clock, seed, options).fill(2);
