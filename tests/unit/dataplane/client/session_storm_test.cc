@@ -18,7 +18,7 @@ using test::FakeNodeOptions;
 using test::NetworkOptions;
 using test::SessionWorld;
 
-constexpr std::uint64_t kSeeds = test::kSanitized ? 200 : 2'000;
+constexpr std::uint64_t kSeeds = ::penstock::test::kSanitized ? 200 : 2'000;
 
 struct Storm {
   SessionOptions session;
