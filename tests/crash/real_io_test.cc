@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kDriveBytes = kVolumeHeadBytes + 8 * kMiB;
 constexpr std::uint64_t kSectorBytes = 512;
+constexpr std::uint64_t kPageSectors = kPageBytes / kSectorBytes;
 constexpr std::size_t kPayloadBytes = 14'000;
 constexpr std::uint64_t kWrites = 2'000;
 constexpr std::uint64_t kSubsets = 2;  // at each write
@@ -206,7 +207,11 @@ class Replay {
           const auto begin = static_cast<std::ptrdiff_t>(torn.offset + i * kSectorBytes);
           std::fill_n(image_.begin() + begin, kSectorBytes, std::byte{0});
         }
-        judge(torn_, cut % 8 == 1, [&] { return fmt::format(", cut at {}, then {}", cut, rest); });
+        // The kernel joins writes: a header's with the block's behind it. Shuffled, the header's
+        // page holds what nobody wrote there, and `verify` is right to say so.
+        const bool mixes_pages = rest == "shuffled" && sectors > kPageSectors && cut < kPageSectors;
+        judge(torn_, cut % 8 == 1 && !mixes_pages,
+              [&] { return fmt::format(", cut at {}, then {}", cut, rest); });
       }
     }
   }
