@@ -19,6 +19,11 @@ Result<SubjectTemplate> subject_of(const DoorConfig& door) {
   return SubjectTemplate::compile(text, subject_variables(protocol));
 }
 
+std::size_t remembered_sessions(const std::vector<DoorConfig>& doors) {
+  const auto door = std::ranges::find(doors, DoorKind::kPdp, &DoorConfig::kind);
+  return door == doors.end() ? 0 : door->pdp.remembered;
+}
+
 bool wants_multicast(const Config& config, const PortConfig& port) {
   const auto is_v6 = [](const std::string& text) {
     const auto own = parse_port_address(text);

@@ -20,12 +20,6 @@ Result<std::unique_ptr<IoRing>> make_ring(const VolumeConfig& volume) {
                              .kernel_polling = volume.kernel_polling});
 }
 
-// 0: no door speaks PDP.
-std::size_t remembered_sessions(const ShardPlan& plan) {
-  const auto door = std::ranges::find(plan.doors, DoorKind::kPdp, &DoorConfig::kind);
-  return door == plan.doors.end() ? 0 : door->pdp.remembered;
-}
-
 pdp::Secrets::Seed secret_seed() {
   pdp::Secrets::Seed seed;
   CHECK_EQ(getrandom(seed.data(), seed.size(), 0), static_cast<ssize_t>(seed.size()));
@@ -62,7 +56,7 @@ LogOptions log_options(const ShardPlan& plan) {
           .queue_depth = plan.volume.queue_depth,
           .linger_ns = plan.volume.linger_ns,
           .durability = sync ? Durability::kSync : Durability::kFlush,
-          .producers = remembered_sessions(plan)};
+          .producers = remembered_sessions(plan.doors)};
 }
 
 // The configuration was checked: its filters parse.

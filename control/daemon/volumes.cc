@@ -12,7 +12,9 @@
 #include <spdlog/spdlog.h>
 
 #include "base/rng.h"
+#include "control/config/doors.h"
 #include "control/config/value.h"
+#include "storage/log/log_writer.h"
 #include "storage/recover/producer_shards.h"
 #include "storage/volume/device_null.h"
 #include "storage/volume/file.h"
@@ -83,6 +85,26 @@ Result<Volume> open_or_create(const VolumeConfig& config, Clock& clock) {
                         random_volume_id(), clock.unix_now());
 }
 
+// The configuration was checked against its own segment_bytes, not against the volume's.
+Result<> check_sizes(const VolumeConfig& config, std::uint64_t segment_bytes,
+                     std::size_t remembered) {
+  if (std::uint64_t{config.block_bytes} * 4 > segment_bytes) {
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("block_bytes = {} is more than a quarter of the volume's segments of {} "
+                    "bytes: lower block_bytes, or make a new volume",
+                    config.block_bytes, segment_bytes));
+  }
+  if (remembered > producers_max(segment_bytes)) {
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("pdp.remembered = {} is more than the volume's segments of {} bytes can "
+                    "name, which is {}: lower pdp.remembered, or make a new volume",
+                    remembered, segment_bytes, producers_max(segment_bytes)));
+  }
+  return {};
+}
+
 // What each log needs at least has to fit the volume's capacity and its device.
 Result<> check_room(const RunningVolume& running, std::size_t logs) {
   const std::uint64_t bytes = running.volume->superblock().segment_bytes;
@@ -120,7 +142,8 @@ void report(const VolumeConfig& config, const RecoveredVolume& recovered) {
 }
 
 Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector<LogNumber>& logs,
-                                   const std::vector<std::string>& streams, Clock& clock) {
+                                   const std::vector<std::string>& streams, std::size_t remembered,
+                                   Clock& clock) {
   RunningVolume running;
   running.config = config;
   auto volume = open_or_create(config, clock);
@@ -132,13 +155,8 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
                  config.name, segment_bytes, config.segment_bytes);
     running.config.segment_bytes = segment_bytes;
   }
-  // The configuration was checked against its own segment_bytes, not against the volume's.
-  if (std::uint64_t{config.block_bytes} * 4 > segment_bytes) {
-    return fail(
-        Errc::kInvalidArgument,
-        fmt::format("block_bytes = {} is more than a quarter of the volume's segments of {} "
-                    "bytes: lower block_bytes, or make a new volume",
-                    config.block_bytes, segment_bytes));
+  if (auto fits = check_sizes(config, segment_bytes, remembered); !fits) {
+    return std::unexpected(std::move(fits.error()));
   }
   if (auto room = check_room(running, logs.size()); !room) {
     return std::unexpected(std::move(room.error()));
@@ -205,7 +223,8 @@ Result<std::vector<RunningVolume>> open_volumes(const Config& config,
   for (const StreamConfig& stream : config.streams) streams.push_back(stream.name);
   std::vector<RunningVolume> volumes;
   for (std::size_t v = 0; v < config.volumes.size(); ++v) {
-    auto running = start_volume(config.volumes[v], logs[v], streams, clock);
+    auto running =
+        start_volume(config.volumes[v], logs[v], streams, remembered_sessions(config.doors), clock);
     if (!running) {
       return fail(running.error().code,
                   fmt::format("volume {}: {}", config.volumes[v].name, running.error().what));
