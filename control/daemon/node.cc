@@ -40,6 +40,7 @@ bool stopping(const volatile std::sig_atomic_t& stop) { return stop != 0; }
 }  // namespace
 
 Node::~Node() {
+  for (const auto& shard : shards_) shard->stop();  // all, since they end together
   shards_.clear();
   handover_.reset();  // it may hold packets of the ports' pools
   for (const auto& port : ports_) port->stop();

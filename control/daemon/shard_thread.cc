@@ -102,13 +102,10 @@ void ShardThread::poll(Shard& shard, ShardGauges& gauges) {
 void ShardThread::drain(Shard& shard) {
   shard.take_rest();
   const MonotonicNanos deadline = clock_.monotonic_now() + kDrainNs;
-  while (!shard.step_drain()) {
+  while (!shard.step_drain() && clock_.monotonic_now() <= deadline) {
     report_quiescent(plan_.number);
-    if (clock_.monotonic_now() > deadline) {
-      all_durable_ = false;
-      break;
-    }
   }
+  all_durable_ = shard.all_durable();
   shard.publish();
 }
 

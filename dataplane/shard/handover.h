@@ -6,6 +6,8 @@
 // comes to another one takes this way.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -40,6 +42,15 @@ class Handover {
   // Of a packet that was taken.
   [[nodiscard]] static std::uint16_t port_of(const rte_mbuf& packet);
 
+  // For the orderly end: a shard says when it begins to give packets of a kind and when it has
+  // given its last. With no giver left, what the rings hold is all that will ever come.
+  void join(Kind kind) { givers(kind).fetch_add(1, std::memory_order_relaxed); }
+  // release: whoever sees the giver gone sees what it gave.
+  void leave(Kind kind) { givers(kind).fetch_sub(1, std::memory_order_release); }
+  [[nodiscard]] bool all_left(Kind kind) {
+    return givers(kind).load(std::memory_order_acquire) == 0;
+  }
+
  private:
   Handover() = default;
   struct Free {
@@ -49,7 +60,11 @@ class Handover {
   [[nodiscard]] rte_ring& ring(unsigned shard, Kind kind) {
     return *rings_[2 * shard + static_cast<unsigned>(kind)];
   }
+  [[nodiscard]] std::atomic<unsigned>& givers(Kind kind) {
+    return givers_[static_cast<unsigned>(kind)];
+  }
   std::vector<Ring> rings_;  // two of each shard
+  std::array<std::atomic<unsigned>, 2> givers_{};
 };
 
 }  // namespace penstock

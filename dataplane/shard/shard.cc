@@ -1,6 +1,7 @@
 #include "dataplane/shard/shard.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <rte_mbuf.h>
 
@@ -37,6 +38,16 @@ Shard::Shard(ShardParts parts)
     sides_.push_back(std::move(side));
   }
   parts_.gauges->blocks = parts_.pool->blocks();
+  if (parts_.handover == nullptr) return;
+  for (const Handover::Kind kind : {Handover::Kind::kArrival, Handover::Kind::kDeparture}) {
+    parts_.handover->join(kind);
+    gives_[static_cast<unsigned>(kind)] = true;
+  }
+}
+
+Shard::~Shard() {
+  leave(Handover::Kind::kArrival);
+  leave(Handover::Kind::kDeparture);
 }
 
 bool Shard::step() {
@@ -200,24 +211,47 @@ void Shard::take_rest() {
     const Verdict rest = port.decoder->give_up();
     (*port.account)[rest.fate].add(rest.packets, rest.bytes);
   }
-  if (parts_.pdp != nullptr) parts_.pdp->go_away(0);
+  leave(Handover::Kind::kArrival);
 }
 
 bool Shard::step_drain() {
+  now_ = parts_.clock->monotonic_now();
   LogWriter& log = *parts_.log;
-  if (!marked_) {
+  if (!told_away_ && take_last_handed()) {
+    if (parts_.pdp != nullptr) parts_.pdp->go_away(0);
+    told_away_ = true;
+  }
+  if (told_away_ && !marked_) {
     log.seal();
     if (log.drained()) {
       log.mark_clean_end();
       marked_ = true;
     }
   }
-  now_ = parts_.clock->monotonic_now();
   log.poll(now_);
-  forward_handed();
   tell_producers();
+  if (all_durable()) leave(Handover::Kind::kDeparture);
+  const bool forwarded = forward_last_handed();
+  if (parts_.outbox != nullptr) parts_.outbox->flush();
   publish_if_due(now_);
-  return marked_ && log.drained();
+  return all_durable() && forwarded;
+}
+
+// Whether all that other shards gave is taken, and nothing can follow: givers are looked at first.
+bool Shard::take_last_handed() {
+  if (parts_.handover == nullptr) return true;
+  const bool last = parts_.handover->all_left(Handover::Kind::kArrival);
+  return !take_handed() && last;
+}
+
+bool Shard::forward_last_handed() {
+  if (parts_.handover == nullptr) return true;
+  const bool last = parts_.handover->all_left(Handover::Kind::kDeparture);
+  return !forward_handed() && last;
+}
+
+void Shard::leave(Handover::Kind kind) {
+  if (std::exchange(gives_[static_cast<unsigned>(kind)], false)) parts_.handover->leave(kind);
 }
 
 }  // namespace penstock

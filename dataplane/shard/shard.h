@@ -51,15 +51,20 @@ struct ShardParts {
 class Shard {
  public:
   explicit Shard(ShardParts parts);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
 
   // One turn of the loop. Returns whether there was anything to do.
   bool step();
 
   // The orderly end: takes what the queues hold, a bounded number of bursts, and no packet after
   // that, so that fragments which still wait are given up; then step_drain() until it returns true.
-  // All is durable then.
+  // All is durable then, and nothing is left that another shard gave or wants sent: shards end
+  // together, each with a thread in step_drain().
   void take_rest();
   [[nodiscard]] bool step_drain();
+  [[nodiscard]] bool all_durable() const { return marked_ && parts_.log->drained(); }
 
   void publish();
 
@@ -87,6 +92,9 @@ class Shard {
   bool take_handed();
   bool forward_handed() const;
   bool tell_producers();
+  bool take_last_handed();
+  bool forward_last_handed();
+  void leave(Handover::Kind kind);
   void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
   void transmit_answers(Side& port);
   void publish_if_due(MonotonicNanos now);
@@ -96,7 +104,9 @@ class Shard {
   MonotonicNanos now_{0};  // of this turn
   MonotonicNanos publish_at_{0};
   std::vector<std::byte> scratch_;  // a handed packet in one piece
+  bool told_away_ = false;          // no frame comes any more, and producers know
   bool marked_ = false;             // the marker of the orderly end is written
+  std::array<bool, 2> gives_{};     // packets of each kind to other shards
 };
 
 }  // namespace penstock

@@ -33,8 +33,23 @@ listen = ["*:7373"]
 """
 
 
+# A shard that polls another port than that of the producers.
+ELSEWHERE = """shards = [0]
+[[port]]
+name = "lan1"
+device = "net_memif1,role=server,socket={{runtime}}/lan1.sock,socket-abstract=no"
+shards = [1]
+[[shard]]
+[[shard]]
+"""
+
+
 def config(shards=1, door=""):
     return CONFIG.format(shards=shards, sections="[[shard]]\n" * shards, door=door)
+
+
+def config_elsewhere():
+    return CONFIG.format(shards=1, sections=ELSEWHERE.format(), door="")
 
 
 class Producers(CableTest):
@@ -135,6 +150,17 @@ class OneShard(Producers):
         self.assertEqual(node.ledger()["pdp"][0]["lost_messages"], 7)
         self.expect_balanced(node)
 
+    def test_more_sessions_than_the_volume_can_name_are_refused(self):
+        self.connect()
+        node = self.start(config())
+        self.assertEqual(node.drain(), 0)
+        # The configuration is in order for the segments that it names, not for those that are.
+        node.config.write_text(node.config.read_text().replace("8MiB", "64MiB")
+                               + "pdp.remembered = 90000\n")
+        node.start(wait=False)
+        self.assertEqual(node.process.wait(timeout=30), 1)
+        self.assertIn("lower pdp.remembered", node.log.read_text())
+
     def test_a_draining_node_says_so_and_keeps_what_it_took(self):
         self.connect()
         node = self.start(config(door='pdp.successor = "10.77.0.9:7373"'))
@@ -163,6 +189,43 @@ class TwoShards(Producers):
         self.assertEqual({p.seen["accept"].shard for p in producers}, {0, 1})
         node.wait_stored(120)
         self.expect_balanced(node)
+
+    def opened_on_shard_one(self, **options):
+        """Every frame of it comes to the other shard, and every answer goes by that one."""
+        for i in range(64):
+            producer = self.producer(name=b"session %d" % i, **options)
+            producer.open()
+            if producer.seen["accept"].shard == 1:
+                return producer
+            producer.close()
+        raise AssertionError("64 names, and none is shard 1's")
+
+    def test_a_shard_that_polls_another_port_has_its_frames_handed_over(self):
+        self.connect()
+        node = self.start(config_elsewhere())
+        producer = self.opened_on_shard_one()
+        for i in range(100):
+            producer.produce(self.lines(10 * i, 10))
+        producer.flush()
+        self.assertEqual(node.payloads(), self.lines(0, 1000))
+        self.expect_balanced(node)
+        door = node.ledger()["pdp"][0]
+        self.assertGreaterEqual(door["ignored"]["handed_over"]["frames"], 100)
+        self.assertEqual(door["taken"]["taken"]["frames"], 100)
+
+    def test_a_drain_loses_nothing_between_shards(self):
+        self.connect()
+        node = self.start(config_elsewhere())
+        for round_ in range(5):
+            producer = self.opened_on_shard_one(level=pdp.NONE)
+            before = node.total("stored")
+            for i in range(200):
+                producer.produce(self.lines(10 * i, 10))
+            self.assertEqual(node.drain(), 0)
+            stored = node.total("stored") - before
+            self.assertEqual(stored, 2000, f"round {round_}")
+            self.assertTrue(node.ledger()["balanced"])
+            node.start()
 
     def test_a_session_is_known_after_the_number_of_shards_changed(self):
         self.connect(queues=2)
