@@ -181,8 +181,8 @@ inline constexpr std::array<FateInfo, kFrameFates> kFrameFateInfo{
      {"control", FateClass::kAnswered, "PING, CLOSE, SUBJECT or RESPONSE of an open session"},
      {"rejected", FateClass::kIgnored,
          "DATA that can never be stored: no stream captures its subject, the subject is none, or "
-         "it "
-         "does not fit in a block; the producer is told"},
+         "there are too many combinations of streams; the producer is told, unless its level is "
+         "none"},
      {"duplicate", FateClass::kIgnored, "all of its messages were received before"},
      {"overlap", FateClass::kIgnored,
          "some of its messages were received before, and others not"},
