@@ -73,7 +73,7 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
   count.bytes += run.payload_bytes;
   const std::uint64_t end = run.sequence + run.message_count;
   if (run_.late) {
-    run_.passed = producers_.append_late(run.producer, end);
+    run_.passed = producers_.append_late(run.producer, end, run.received);
   } else if (run.producer != kNoProducer) {
     producers_.append(run.producer, run.sequence, end, run.received);
   }

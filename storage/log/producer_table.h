@@ -78,11 +78,13 @@ class ProducerTable {
   }
   // A run that is appended behind others with higher numbers. Returns whether one of those ends
   // behind it: it does not when they were refused, and then this one says where the session is.
-  [[nodiscard]] bool append_late(ProducerIndex producer, std::uint64_t end) {
+  [[nodiscard]] bool append_late(ProducerIndex producer, std::uint64_t end, UnixNanos received) {
     Entry& entry = entries_[producer.value];
     CHECK_LE(end, entry.state.next);
+    entry.state.last_used = received;
     if (end <= entry.logged_end) return true;
     entry.logged_end = end;
+    entry.logged = true;  // no mark waits for it, so nobody places it
     return false;
   }
   void place(ProducerIndex producer, std::uint64_t end);
@@ -91,7 +93,8 @@ class ProducerTable {
   // What is not durable is placed and written again.
   void start_over();
 
-  // Calls it with each session that had a run with a place in the log, ever.
+  // Calls it with each session that had a run with a place in the log, ever, or a late one that
+  // says where it is.
   template <class F>
   void each_logged(F&& use) const {
     for (const Entry& entry : entries_) {
@@ -108,7 +111,7 @@ class ProducerTable {
     std::uint64_t logged_end = 0;  // of all runs, late ones too: no more than `next`
     std::uint32_t pins = 0;
     bool known = false;      // else it is free
-    bool logged = false;     // it had a run with a place in the log
+    bool logged = false;     // each_logged() tells of it
     bool evictable = false;  // it stands in the list from oldest_ to newest_
     std::uint32_t older = kNone;
     std::uint32_t newer = kNone;  // of a free one: the next free one

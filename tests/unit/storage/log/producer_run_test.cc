@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "storage/log/log_writer.h"
+#include "storage/recover/verify.h"
 #include "tests/lib/log_fixture.h"
 
 namespace penstock {
@@ -266,6 +267,25 @@ TEST_P(ProducerLogTest, ASegmentTooFullToNameSessionsThatCameFromElsewhereIsNotF
   EXPECT_EQ(log.segments.size(), 2U);
   ASSERT_EQ(log.start.producers.size(), 1U);
   EXPECT_EQ(log.start.producers[0].next_sequence, 1'000'001U);
+}
+
+// A producer that fires and forgets: what came in front of its late run was refused.
+TEST_P(ProducerLogTest, ALateRunThatIsTheOnlyOneOfItsSessionIsKnownByTheIndex) {
+  {
+    LogFixture fixture(folder_.path(), options());
+    ProducerTable& producers = fixture.log().producers();
+    producers.set_next(producers.add(kSession, 0).value(), 20);
+    fixture.append_run(kSession, 2, messages_from(2, 5));
+    const std::string payload(10'000, 'x');
+    while (fixture.log().counters().segments_closed == 0) fixture.append("a.b", payload);
+    fixture.drain();
+  }
+  const auto device = open_volume_device(folder_.path(), DeviceAccess::kReadOnly).value();
+  EXPECT_TRUE(verify_volume(*device).value().findings.empty());
+  LogFixture fixture(folder_.path(), options());
+  ProducerTable& producers = fixture.log().producers();
+  ASSERT_TRUE(producers.find(kSession).has_value());
+  EXPECT_EQ(producers.at(*producers.find(kSession)).next, 20U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Durabilities, ProducerLogTest,

@@ -193,6 +193,58 @@ TEST(ProducerTable, APlaceInTheLogIsRememberedAndASessionWithoutOneIsNot) {
   EXPECT_EQ(table.at(table.find(kC).value()).last_used, UnixNanos(77));
 }
 
+// ---- Late runs: behind others with higher numbers, as fire and forget allows -------------------
+
+// Where each session goes on that an index would name now.
+std::map<SessionNumber, std::uint64_t> logged(const ProducerTable& table) {
+  std::map<SessionNumber, std::uint64_t> found;
+  table.each_logged([&](const Producer& state) { found[state.session] = state.placed; });
+  return found;
+}
+
+TEST(ProducerTable, ALateRunIsPassedByOneThatEndsBehindIt) {
+  ProducerTable table(1);
+  const ProducerIndex a = table.add(kA, 0).value();
+  store_run(table, a, 5, 10);
+  EXPECT_TRUE(table.append_late(a, 3, kNow + 1));
+  EXPECT_TRUE(table.append_late(a, 5, kNow + 1));
+  EXPECT_EQ(marks(table, a), (Marks{10, 10, 10, 10}));
+  EXPECT_EQ(table.at(a).last_used, kNow + 1);
+}
+
+TEST(ProducerTable, ALateRunIsNotPassedByOnesThatWereRefused) {
+  ProducerTable table(1);
+  const ProducerIndex a = table.add(kA, 0).value();
+  store_run(table, a, 0, 2);
+  table.set_next(a, 20);
+  EXPECT_FALSE(table.append_late(a, 10, kNow));
+  EXPECT_TRUE(table.append_late(a, 5, kNow)) << "the late one ends behind it";
+  EXPECT_FALSE(table.append_late(a, 15, kNow));
+  EXPECT_EQ(marks(table, a), (Marks{20, 20, 20, 20}));
+  EXPECT_EQ(logged(table), (std::map<SessionNumber, std::uint64_t>{
+                               {kA, 20}
+  }));
+}
+
+TEST(ProducerTable, ALateRunInFrontOfWhatTheLogKnewIsPassed) {
+  ProducerTable table(1);
+  table.recall(kA, 8, kNow);
+  EXPECT_TRUE(table.append_late(table.find(kA).value(), 7, kNow));
+}
+
+// All that it followed was refused: its session has no other run, and would be given up unnamed.
+TEST(ProducerTable, ALateRunThatIsTheOnlyOneOfItsSessionIsRemembered) {
+  ProducerTable table(1);
+  const ProducerIndex a = table.add(kA, 0).value();
+  table.set_next(a, 20);
+  EXPECT_TRUE(logged(table).empty());
+  EXPECT_FALSE(table.append_late(a, 7, kNow));
+  EXPECT_EQ(logged(table), (std::map<SessionNumber, std::uint64_t>{
+                               {kA, 20}
+  }));
+  EXPECT_EQ(table.at(a).last_used, kNow);
+}
+
 TEST(ProducerTable, OfMoreSessionsThanThereIsRoomForTheOnesRecalledLastStay) {
   ProducerTable table(3);
   for (std::uint64_t i = 0; i < 8; ++i) table.recall(SessionNumber(i), i, kNow);

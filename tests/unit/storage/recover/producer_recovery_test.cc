@@ -218,5 +218,19 @@ TEST_F(ProducerRecovery, ALateRunAloneBehindTheLastIndexDoesNotEither) {
   EXPECT_EQ(next(recovered, kA), 10U);
 }
 
+// All that it came behind was refused, so it says where the session is; an index says it better.
+TEST_F(ProducerRecovery, ALateRunThatIsTheOnlyOneOfItsSessionTellsOfIt) {
+  forge_.begin(0);
+  forge_.producers().set_next(forge_.producers().add(kA, 0).value(), 20);
+  const UnixNanos used(forge_.time);
+  run(kA, 2);
+  EXPECT_EQ(next(recover(), kA), 7U);
+  forge_.close();
+  const RecoveredVolume recovered = recover();
+  EXPECT_TRUE(recovered.findings.empty());
+  ASSERT_EQ(next(recovered, kA), 20U);
+  EXPECT_EQ(recovered.logs.at(kLog).start.producers.front().last_used, used);
+}
+
 }  // namespace
 }  // namespace penstock

@@ -95,6 +95,17 @@ TEST_F(ProducerVerify, FindsNothingWhereASessionGaveWayToAnother) {
   EXPECT_EQ(findings().size(), 1U) << "one more than may be left out";
 }
 
+// What came in front of it was refused: the index names the session all the same.
+TEST_F(ProducerVerify, FindsNothingWhereALateRunIsTheOnlyOneOfItsSession) {
+  forge_.begin(0);
+  run(kB, 0);
+  forge_.producers().set_next(forge_.producers().add(kA, 0).value(), 20);
+  run(kA, 2);
+  forge_.close();
+  EXPECT_EQ(footer().producer_count, 2U);
+  for (const Finding& finding : findings()) ADD_FAILURE() << finding.what;
+}
+
 // The last run of a session counts.
 TEST_F(ProducerVerify, FindsNothingWhereASessionBeganAgainWithLowerNumbers) {
   forge_.begin(0);
