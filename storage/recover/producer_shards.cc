@@ -3,10 +3,18 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <tuple>
 
 #include "base/check.h"
 
 namespace penstock {
+namespace {
+
+bool is_newer(const LogStart::Producer& a, const LogStart::Producer& b) {
+  return std::tie(a.last_used, a.next_sequence) > std::tie(b.last_used, b.next_sequence);
+}
+
+}  // namespace
 
 std::vector<std::vector<LogStart::Producer>> assign_producers(std::span<const LogProducers> logs,
                                                               unsigned shards) {
@@ -14,8 +22,7 @@ std::vector<std::vector<LogStart::Producer>> assign_producers(std::span<const Lo
   for (const LogProducers& log : logs) {
     for (const LogStart::Producer& producer : log.producers) {
       LogStart::Producer& known = all.try_emplace(producer.session, producer).first->second;
-      known.next_sequence = std::max(known.next_sequence, producer.next_sequence);
-      known.last_used = std::max(known.last_used, producer.last_used);
+      if (is_newer(producer, known)) known = producer;
     }
   }
   const auto shard_of = [&](SessionNumber session) { return session.value % shards; };

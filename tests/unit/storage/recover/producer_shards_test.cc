@@ -23,18 +23,35 @@ TEST(AssignProducers, EachSessionGoesToTheShardOfItsNumber) {
   EXPECT_EQ(assigned, (std::vector<Known>{log0, log1}));
 }
 
-TEST(AssignProducers, OfWhatSeveralLogsKnowTheFurthestCounts) {
+// An older life of the session may have had greater sequences.
+TEST(AssignProducers, OfWhatSeveralLogsKnowTheOneThatWasUsedLastCounts) {
   const Known log0{known(2, 10, 9)};
   const Known orphan{known(2, 30, 4)};
   const Known other{known(2, 20, 5)};
   const auto assigned = assign_producers(
       std::array{
-          LogProducers{0,            log0  },
           LogProducers{std::nullopt, orphan},
+          LogProducers{0,            log0  },
           LogProducers{std::nullopt, other }
   },
       1);
-  EXPECT_EQ(assigned, (std::vector<Known>{{known(2, 30, 9)}}));
+  EXPECT_EQ(assigned, (std::vector<Known>{{known(2, 10, 9)}}));
+}
+
+// Without a new run in between, the logs differ by what the producer left out at most.
+TEST(AssignProducers, OfWhatWasUsedAtTheSameTimeTheFurthestCounts) {
+  const Known log0{known(3, 10, 9), known(5, 7, 0)};
+  const Known log1{known(3, 15, 9), known(5, 6, 0)};
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{0, log0},
+          LogProducers{1, log1}
+  },
+      2);
+  EXPECT_EQ(assigned, (std::vector<Known>{
+                          {known(5, 7, 0), known(3, 15, 9)},
+                          {known(5, 7, 0), known(3, 15, 9)}
+  }));
 }
 
 // One shard before, three now: until the others have closed a segment only log 0 remembers.
