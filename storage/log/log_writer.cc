@@ -170,17 +170,22 @@ void LogWriter::complete(const IoCompletion& completion) {
 
 // Watermarks move over the unbroken beginning of the queue only.
 void LogWriter::advance() {
+  const bool sync = options_.durability == Durability::kSync;
   while (written_op_ != submitted_op_ && op(written_op_).state == Op::State::kWritten) {
     if (const Block* block = op(written_op_).block; block != nullptr) {
       ++watermarks_.written;
-      for (const RunNote& note : block->run_notes.first(block->notes)) {
-        if (note.producer != kNoProducer) producers_.write(note.producer, note.producer_end);
-      }
-      observer_.on_written(*block);
+      if (!sync) tell_written(*block);
     }
     ++written_op_;
   }
-  if (options_.durability == Durability::kSync) make_durable(written_op_);
+  if (sync) make_durable(written_op_);
+}
+
+void LogWriter::tell_written(const Block& block) {
+  for (const RunNote& note : block.run_notes.first(block.notes)) {
+    if (note.producer != kNoProducer) producers_.write(note.producer, note.producer_end);
+  }
+  observer_.on_written(block);
 }
 
 void LogWriter::make_durable(std::uint64_t end) {

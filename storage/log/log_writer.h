@@ -89,8 +89,9 @@ class LogObserver {
  public:
   virtual ~LogObserver() = default;
   virtual void on_durable(const Block& block) = 0;
-  // Its write completed, and those of all blocks before it; with kSync it is durable right after.
-  // After a failed write it may come again for a block that is not durable yet.
+  // With kFlush only, where on_durable() does not come at once: its write completed, and those of
+  // all blocks before it. After a failed write it may come again for a block that is not durable
+  // yet.
   virtual void on_written(const Block& /*block*/) {}
 };
 
@@ -155,6 +156,7 @@ class LogWriter {
     }
     return append_to_new_block(set, origin, run);
   }
+  [[nodiscard]] Durability durability() const { return options_.durability; }
   // The sessions that the log knows, and how far each is. Others add, pin, unpin and skip only.
   [[nodiscard]] ProducerTable& producers() { return producers_; }
 
@@ -208,6 +210,7 @@ class LogWriter {
   bool reap();
   void complete(const IoCompletion& completion);
   void advance();
+  void tell_written(const Block& block);
   void make_durable(std::uint64_t end);
   void flush();
   bool place_sealed();

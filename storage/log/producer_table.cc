@@ -1,5 +1,6 @@
 #include "storage/log/producer_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -147,7 +148,8 @@ void ProducerTable::write(ProducerIndex producer, std::uint64_t end) {
 void ProducerTable::make_durable(ProducerIndex producer, std::uint64_t end) {
   Entry& entry = entries_[producer.value];
   entry.state.durable = mark(entry, end);
-  CHECK_LE(entry.state.durable, entry.state.written);
+  entry.state.written = std::max(entry.state.written, entry.state.durable);
+  CHECK_LE(entry.state.written, entry.state.placed);
   link_if_evictable(producer.value);
 }
 

@@ -89,6 +89,7 @@ class ProducerTable {
   }
   void place(ProducerIndex producer, std::uint64_t end);
   void write(ProducerIndex producer, std::uint64_t end);
+  // It is written then, too, whether or not write() said so before.
   void make_durable(ProducerIndex producer, std::uint64_t end);
   // What is not durable is placed and written again.
   void start_over();

@@ -127,7 +127,6 @@ class LogForge {
     place = {place.sequence + 1, block->header.crc};
     for (const RunNote& note : block->run_notes.first(block->notes)) {
       if (note.producer == kNoProducer) continue;
-      producers_.write(note.producer, note.producer_end);
       producers_.make_durable(note.producer, note.producer_end);
     }
     pool_.give_back(block);

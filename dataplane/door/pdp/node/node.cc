@@ -241,7 +241,11 @@ void PdpNode::go_away(std::uint32_t deadline_ms) {
 }
 
 void PdpNode::on_written(const Block& block) { note_levels(block, Level::kWritten); }
-void PdpNode::on_durable(const Block& block) { note_levels(block, Level::kDurable); }
+
+// Of a log whose writes are synchronous nothing else says that the block was written.
+void PdpNode::on_durable(const Block& block) {
+  note_levels(block, log_.durability() == Durability::kSync ? Level::kWritten : Level::kDurable);
+}
 
 // Sessions that wait for this level or a higher one are told.
 void PdpNode::note_levels(const Block& block, Level least) {

@@ -71,6 +71,21 @@ TEST(ProducerTable, MarksMoveOneStepAfterTheOther) {
   EXPECT_EQ(marks(table, a), (Marks{15, 15, 15, 15}));
 }
 
+// A log with synchronous writes says nothing else.
+TEST(ProducerTable, WhatIsDurableIsWritten) {
+  ProducerTable table(1);
+  const ProducerIndex a = table.add(kA, 0).value();
+  table.append(a, 0, 10, kNow);
+  table.append(a, 10, 15, kNow);
+  table.place(a, 10);
+  table.place(a, 15);
+  table.make_durable(a, 10);
+  EXPECT_EQ(marks(table, a), (Marks{15, 15, 10, 10}));
+  table.set_next(a, 20);
+  table.make_durable(a, 15);
+  EXPECT_EQ(marks(table, a), (Marks{20, 20, 20, 20}));
+}
+
 TEST(ProducerTable, WhatIsLeftOutWithNothingInFlightIsPassedAtOnce) {
   ProducerTable table(1);
   const ProducerIndex a = table.add(kA, 5).value();

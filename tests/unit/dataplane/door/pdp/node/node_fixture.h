@@ -91,7 +91,7 @@ class PdpNodeTest : public testing::Test {
                                                   .log = LogNumber(0),
                                                   .segment_bytes = 1 * kMiB,
                                                   .block_bytes = kBlockBytes,
-                                                  .durability = Durability::kFlush,
+                                                  .durability = durability_,
                                                   .producers = 16},
                                        start, pool_, ring_, channel_, clock_, rng_, *intake_);
     intake_->set_log(*log_);
@@ -224,6 +224,7 @@ class PdpNodeTest : public testing::Test {
   std::unique_ptr<StreamRouter> router_;
   std::unique_ptr<PdpNode> node_;
 
+  Durability durability_ = Durability::kFlush;  // from the next restart on
   std::uint64_t connection_ = 0;
   std::vector<AckRange> ranges_;  // of the last ACK
   Peer last_to_;

@@ -30,6 +30,40 @@ TEST_F(PdpNodeSequence, WhatCameInOrderIsReceivedThenWrittenThenDurable) {
   EXPECT_EQ(stream_[MessageFate::kStored], (Tally{5, 5 * 32}));
 }
 
+TEST_F(PdpNodeSequence, WithSynchronousWritesWhatIsWrittenIsDurableAndToldOnce) {
+  durability_ = Durability::kSync;
+  for (const Level level : {Level::kWritten, Level::kDurable}) {
+    restart();
+    open_at(level);
+    data(0, 3);
+    ring_.hold = true;
+    log_->seal();
+    AckBody told = ack();
+    EXPECT_EQ(told.received, 3U);
+    EXPECT_EQ(told.written, 0U);
+    ring_.hold = false;
+    turn();
+    told = ack();
+    EXPECT_EQ(told.written, 3U);
+    EXPECT_EQ(told.durable, 3U);
+    settle();
+    EXPECT_TRUE(outbox_.sent.empty());
+  }
+}
+
+TEST_F(PdpNodeSequence, WithFlushesWhoWaitsForWrittenIsNotToldThatItIsDurable) {
+  open_at(Level::kWritten);
+  data(0, 3);
+  ring_.hold_flushes = true;
+  log_->seal();
+  turn();
+  turn();
+  EXPECT_EQ(ack().written, 3U);
+  ring_.hold_flushes = false;
+  settle();
+  EXPECT_TRUE(outbox_.sent.empty());
+}
+
 TEST_F(PdpNodeSequence, ADuplicateIsAcknowledgedAndNotStoredAgain) {
   open_at(Level::kReceived);
   data(0, 4);
