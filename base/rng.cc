@@ -3,10 +3,20 @@
 #include <sys/random.h>
 
 #include <bit>
+#include <cerrno>
 
 #include "base/check.h"
 
 namespace penstock {
+
+void fill_from_kernel(std::span<std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t filled = getrandom(bytes.data(), bytes.size(), 0);
+    // A signal may come while it waits, or in the middle of a long fill.
+    if (filled < 0) CHECK_EQ(errno, EINTR);
+    if (filled > 0) bytes = bytes.subspan(static_cast<std::size_t>(filled));
+  }
+}
 
 Rng::Rng(std::uint64_t seed) {
   // splitmix64 spreads a small seed over the whole state, as the authors advise.
@@ -21,7 +31,7 @@ Rng::Rng(std::uint64_t seed) {
 
 Rng Rng::from_kernel() {
   std::uint64_t seed = 0;
-  CHECK_EQ(getrandom(&seed, sizeof seed, 0), static_cast<ssize_t>(sizeof seed));
+  fill_from_kernel(std::as_writable_bytes(std::span(&seed, 1)));
   return Rng(seed);
 }
 

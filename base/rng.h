@@ -2,15 +2,20 @@
 // not.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace penstock {
+
+// By getrandom(2): fit for secrets. Waits until the kernel has gathered enough, early after boot.
+void fill_from_kernel(std::span<std::byte> bytes);
 
 // xoshiro256** (Blackman and Vigna, 2018). Not for secrets.
 class Rng {
  public:
   explicit Rng(std::uint64_t seed);
-  // Seeded by getrandom(2).
+  // Seeded by the kernel.
   [[nodiscard]] static Rng from_kernel();
 
   [[nodiscard]] std::uint64_t next();

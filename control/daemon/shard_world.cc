@@ -1,7 +1,5 @@
 #include "control/daemon/shard_world.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 
@@ -22,7 +20,7 @@ Result<std::unique_ptr<IoRing>> make_ring(const VolumeConfig& volume) {
 
 pdp::Secrets::Seed secret_seed() {
   pdp::Secrets::Seed seed;
-  CHECK_EQ(getrandom(seed.data(), seed.size(), 0), static_cast<ssize_t>(seed.size()));
+  fill_from_kernel(seed);
   return seed;
 }
 

@@ -4,9 +4,9 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <sys/random.h>
 
 #include "base/check.h"
+#include "base/rng.h"
 
 namespace penstock::pdp {
 namespace {
@@ -24,7 +24,7 @@ static_assert(std::has_unique_object_representations_v<ClaimBytes>);
 
 CookieSecret cookie_secret_from_kernel() {
   CookieSecret secret;
-  CHECK_EQ(getrandom(secret.data(), secret.size(), 0), static_cast<ssize_t>(secret.size()));
+  fill_from_kernel(secret);
   return secret;
 }
 

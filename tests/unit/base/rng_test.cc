@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -45,6 +46,19 @@ TEST(Rng, ChanceIsPerMillion) {
 
 TEST(Rng, OfTheKernelDoesNotRepeat) {
   EXPECT_NE(Rng::from_kernel().next(), Rng::from_kernel().next());
+}
+
+TEST(FillFromKernel, FillsAllThatItIsGivenAndNothingElse) {
+  // Longer than what getrandom(2) gives without a break.
+  std::vector<std::byte> bytes(100'000);
+  fill_from_kernel(std::span(bytes).subspan(100, bytes.size() - 200));
+  const auto zeros = [&](std::size_t from, std::size_t count) {
+    return std::ranges::count(std::span(bytes).subspan(from, count), std::byte{0});
+  };
+  EXPECT_EQ(zeros(0, 100), 100);
+  EXPECT_EQ(zeros(bytes.size() - 100, 100), 100);
+  for (std::size_t at = 100; at + 200 <= bytes.size(); at += 100) EXPECT_LT(zeros(at, 100), 20);
+  fill_from_kernel({});
 }
 
 }  // namespace
