@@ -14,6 +14,11 @@ class MissingRanges {
 
   // A gap behind all others. When there are too many, the oldest is given up: it stays lost.
   void add(std::uint64_t first, std::uint64_t end) {
+    // One with the gap in front of it: a frame may reach from one into the other.
+    if (count_ != 0 && ranges_[count_ - 1].end == first) {
+      ranges_[count_ - 1].end = end;
+      return;
+    }
     if (count_ == kMax) {
       std::copy(ranges_.begin() + 1, ranges_.end(), ranges_.begin());
       --count_;

@@ -178,8 +178,9 @@ FrameFate PdpNode::take_response(Session& session, const Came& came) {
 
 FrameFate PdpNode::take_close(Session& session, const Came& came) {
   const auto body = body_of<CloseBody>(came.frame);
-  const std::uint64_t next = producers_.at(session.producer).next;
-  if (session.level == Level::kNone && body.next > next) sequencer_.skip_to(session, body.next);
+  if (session.level == Level::kNone && !sequencer_.step_to(session, body.next)) {
+    return FrameFate::kOverCredit;
+  }
   session.closing = true;
   session.close_next = body.next;
   log_.hurry();  // nothing follows that it would be worth waiting for

@@ -191,10 +191,20 @@ void Sequencer::skip_to(Session& session, std::uint64_t end) {
   producers_.set_next(session.producer, end);
 }
 
+bool Sequencer::step_to(Session& session, std::uint64_t sequence) {
+  const std::uint64_t at = next(session);
+  if (sequence <= at) return true;
+  if (sequence - at > kStepMax) return false;
+  session.missing.add(at, sequence);
+  skip_to(session, sequence);
+  return true;
+}
+
 // Fire and forget: whatever is new is offered, and what is missing is counted.
 FrameFate Sequencer::take_fresh(Session& session, const HeldFrame& frame,
                                 std::expected<CaptureSetId, MessageFate> set) {
   const std::uint64_t at = next(session);
+  CHECK(step_to(session, frame.sequence));  // judge_place() let none through that is too large
   if (frame.skip) {
     if (frame.end() > at) skip_to(session, frame.end());
     return FrameFate::kSkipTaken;
@@ -203,9 +213,6 @@ FrameFate Sequencer::take_fresh(Session& session, const HeldFrame& frame,
     if (!session.missing.take(frame.sequence, frame.end())) return FrameFate::kDuplicate;
     session.lost -= frame.message_count;
     account_.lost.count -= frame.message_count;
-  } else if (frame.sequence > at) {
-    session.missing.add(at, frame.sequence);
-    skip_to(session, frame.sequence);
   }
   const MessageCount count{frame.message_count, frame.payload_bytes};
   if (!set) {

@@ -36,6 +36,9 @@ class Sequencer {
   void forget_held(Session& session);
   // Messages up to `end` will not come any more.
   void skip_to(Session& session, std::uint64_t end);
+  // Fire and forget: messages up to `sequence` did not come, and may come late. False: they are too
+  // many to be a loss, and nothing changed.
+  [[nodiscard]] bool step_to(Session& session, std::uint64_t sequence);
 
   // Where a subject goes, or why it goes nowhere: kBadSubject, kNoStream, kCapturesFull.
   [[nodiscard]] std::expected<CaptureSetId, MessageFate> route(std::string_view subject);

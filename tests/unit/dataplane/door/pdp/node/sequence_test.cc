@@ -190,6 +190,52 @@ TEST_F(PdpNodeSequence, FireAndForgetTakesWhatIsNewAndCountsGapsExactly) {
   EXPECT_EQ(stream_[MessageFate::kStored].count, 7U);
 }
 
+TEST_F(PdpNodeSequence, FireAndForgetTakesWhatComesLateBehindASkip) {
+  open_at(Level::kNone);
+  data(0, 2);
+  deliver(FrameType::kSkip, DataBody{5, 3, 5});  // 2, 3, 4 are missing; 5, 6, 7 do not come
+  data(10, 2);                                   // 8, 9 are missing too
+  data(3, 1);
+  data(8, 2);
+  data(5, 3);  // was given up
+  deliver(FrameType::kPing, PingBody{.sent_us = 9}, std::array<std::byte, 8>{});
+  const AckBody told = ack();
+  EXPECT_EQ(told.received, 12U);
+  EXPECT_EQ(told.lost, 5U) << "2, 4 and what was skipped";
+  EXPECT_EQ(count(FrameFate::kDuplicate), 1U);
+  settle();
+  EXPECT_EQ(stream_[MessageFate::kStored].count, 7U);
+}
+
+TEST_F(PdpNodeSequence, FireAndForgetTakesWhatComesLateBehindAClose) {
+  open_at(Level::kNone);
+  data(0, 2);
+  deliver(FrameType::kClose, CloseBody{.next = 6});
+  turn();
+  EXPECT_EQ(last<ClosedBody>(FrameType::kClosed).lost, 4U);
+  data(8, 1);  // 6, 7 are missing too: of one gap with those before
+  data(3, 1);
+  data(4, 3);
+  deliver(FrameType::kClose, CloseBody{.next = 9});
+  turn();
+  EXPECT_EQ(last<ClosedBody>(FrameType::kClosed).lost, 2U) << "2 and 7";
+  EXPECT_EQ(frames_.lost.count, 2U);
+}
+
+TEST_F(PdpNodeSequence, AStepThatIsTooLargeIsNoLoss) {
+  constexpr std::uint64_t kStep = std::uint64_t{1} << 32U;
+  open_at(Level::kNone);
+  data(kStep + 1, 1);
+  deliver(FrameType::kSkip, DataBody{kStep + 1, 1, 5});
+  deliver(FrameType::kClose, CloseBody{.next = kStep + 1});
+  EXPECT_EQ(count(FrameFate::kOverCredit), 3U);
+  turn();
+  EXPECT_TRUE(outbox_.sent.empty()) << "nothing is closed";
+  deliver(FrameType::kClose, CloseBody{.next = kStep});
+  turn();
+  EXPECT_EQ(last<ClosedBody>(FrameType::kClosed).lost, kStep);
+}
+
 TEST_F(PdpNodeSequence, FireAndForgetIntoAFullLogIsDroppedUnderItsCause) {
   open_at(Level::kNone);
   ring_.hold = true;
