@@ -62,11 +62,13 @@ Tag CookieJar::make(const CookieClaim& claim) {
   return cookie;
 }
 
-bool CookieJar::check(const CookieClaim& claim, const Tag& cookie, MonotonicNanos now) {
-  const auto now_ns = static_cast<std::uint64_t>(now.value);
-  if (claim.issued_ns > now_ns || now_ns - claim.issued_ns > kCookieNanosMax) return false;
+CookieFate CookieJar::check(const CookieClaim& claim, const Tag& cookie, MonotonicNanos now) {
   const Tag right = make(claim);
-  return CRYPTO_memcmp(right.data(), cookie.data(), cookie.size()) == 0;
+  if (CRYPTO_memcmp(right.data(), cookie.data(), cookie.size()) != 0) return CookieFate::kWrong;
+  // Only now the time is one that a node said.
+  const auto now_ns = static_cast<std::uint64_t>(now.value);
+  if (claim.issued_ns > now_ns) return CookieFate::kWrong;
+  return now_ns - claim.issued_ns > kCookieNanosMax ? CookieFate::kStale : CookieFate::kRight;
 }
 
 }  // namespace penstock::pdp

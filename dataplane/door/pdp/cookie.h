@@ -21,6 +21,12 @@ struct CookieClaim {
   std::uint16_t port = 0;
 };
 
+enum class CookieFate : std::uint8_t {
+  kRight,
+  kStale,  // it was right, more than kCookieNanosMax ago
+  kWrong,  // of somebody else, or of the future
+};
+
 using CookieSecret = std::array<std::byte, 16>;
 [[nodiscard]] CookieSecret cookie_secret_from_kernel();
 
@@ -31,8 +37,7 @@ class CookieJar {
   explicit CookieJar(const CookieSecret& secret);
 
   [[nodiscard]] Tag make(const CookieClaim& claim);
-  // Right, and not older than kCookieNanosMax, nor of the future.
-  [[nodiscard]] bool check(const CookieClaim& claim, const Tag& cookie, MonotonicNanos now);
+  [[nodiscard]] CookieFate check(const CookieClaim& claim, const Tag& cookie, MonotonicNanos now);
 
  private:
   struct Free {

@@ -50,9 +50,10 @@ std::uint64_t Handshake::number_of(const Frame& open) {
 FrameFate Handshake::take_open(const Peer& from, const Frame& frame,
                                std::span<const std::byte> datagram, MonotonicNanos now) {
   const auto body = body_of<OpenBody>(frame);
-  const bool stale = now.value - static_cast<std::int64_t>(body.issued_ns) > kCookieNanosMax;
-  if (!cookies_.check(claim_of(from, body.nonce, body.issued_ns), body.cookie, now)) {
-    return stale ? FrameFate::kOpenStale : FrameFate::kBadCookie;
+  switch (cookies_.check(claim_of(from, body.nonce, body.issued_ns), body.cookie, now)) {
+    case CookieFate::kRight: break;
+    case CookieFate::kStale: return FrameFate::kOpenStale;
+    case CookieFate::kWrong: return FrameFate::kBadCookie;
   }
   if (!is_acceptable(body)) return refuse(from, body, RefuseReason::kBadField);
   if (ending_) return refuse(from, body, RefuseReason::kEnding);

@@ -49,12 +49,12 @@ TEST(PdpAllocations, AreMadeByConstructorsOnly) {
     encode_frame(sealed, FrameType::kPing, session_number("a", nonce), PingBody{}, true);
     sealer.seal(sealed, seal_key, packet + 1);
     const auto decoded = decode_frame(frame, Sender::kProducer);
-    const bool good = jar.check({.issued_ns = packet}, cookie, MonotonicNanos(i + 1)) &&
-                      sealer.verify(sealed, seal_key) &&
-                      !sealer.verify(sealed, keys_made[(i + 1) % 3]) &&
-                      decode_frame(sealed, Sender::kProducer) && decoded &&
-                      check_run(messages_of(*decoded), body_of<DataBody>(*decoded).message_count) &&
-                      keys->find("b") == nullptr;
+    const bool good =
+        jar.check({.issued_ns = packet}, cookie, MonotonicNanos(i + 1)) == CookieFate::kRight &&
+        sealer.verify(sealed, seal_key) && !sealer.verify(sealed, keys_made[(i + 1) % 3]) &&
+        decode_frame(sealed, Sender::kProducer) && decoded &&
+        check_run(messages_of(*decoded), body_of<DataBody>(*decoded).message_count) &&
+        keys->find("b") == nullptr;
     if (!good) ++failed;
   }
   EXPECT_EQ(malloc_bytes(), before);

@@ -21,7 +21,7 @@ CookieClaim claim() {
 class PdpCookie : public testing::Test {
  protected:
   [[nodiscard]] bool holds(const CookieClaim& other) {
-    return jar_.check(other, cookie_, MonotonicNanos(kIssued));
+    return jar_.check(other, cookie_, MonotonicNanos(kIssued)) == CookieFate::kRight;
   }
   CookieJar jar_{CookieSecret{std::byte{7}}};
   Tag cookie_ = jar_.make(claim());
@@ -42,7 +42,7 @@ TEST_F(PdpCookie, DoesNotHoldForAnythingElse) {
     EXPECT_FALSE(holds(other));
     Tag wrong = cookie_;
     wrong[i] ^= std::byte{1};
-    EXPECT_FALSE(jar_.check(claim(), wrong, MonotonicNanos(kIssued)));
+    EXPECT_EQ(jar_.check(claim(), wrong, MonotonicNanos(kIssued)), CookieFate::kWrong);
   }
   CookieClaim other = claim();
   other.port = 4712;
@@ -53,9 +53,12 @@ TEST_F(PdpCookie, DoesNotHoldForAnythingElse) {
 }
 
 TEST_F(PdpCookie, IsGoodFromWhenItWasIssuedForTenSeconds) {
-  EXPECT_FALSE(jar_.check(claim(), cookie_, MonotonicNanos(kIssued - 1)));
-  EXPECT_TRUE(jar_.check(claim(), cookie_, MonotonicNanos(kIssued + 10 * kNanosPerSecond)));
-  EXPECT_FALSE(jar_.check(claim(), cookie_, MonotonicNanos(kIssued + 10 * kNanosPerSecond + 1)));
+  const auto at = [&](std::int64_t now) {
+    return jar_.check(claim(), cookie_, MonotonicNanos(now));
+  };
+  EXPECT_EQ(at(kIssued - 1), CookieFate::kWrong);
+  EXPECT_EQ(at(kIssued + 10 * kNanosPerSecond), CookieFate::kRight);
+  EXPECT_EQ(at(kIssued + 10 * kNanosPerSecond + 1), CookieFate::kStale);
 }
 
 TEST_F(PdpCookie, OfAnyTimeAtAllIsOfTheFutureOrTooOld) {
@@ -63,15 +66,17 @@ TEST_F(PdpCookie, OfAnyTimeAtAllIsOfTheFutureOrTooOld) {
        {std::uint64_t{0}, std::uint64_t{1} << 63U, std::numeric_limits<std::uint64_t>::max()}) {
     CookieClaim other = claim();
     other.issued_ns = issued;
-    EXPECT_FALSE(jar_.check(other, jar_.make(other), MonotonicNanos(kIssued)));
+    EXPECT_EQ(jar_.check(other, jar_.make(other), MonotonicNanos(kIssued)),
+              issued == 0 ? CookieFate::kStale : CookieFate::kWrong);
+    EXPECT_EQ(jar_.check(other, cookie_, MonotonicNanos(kIssued)), CookieFate::kWrong);
   }
 }
 
 TEST_F(PdpCookie, IsTakenByAJarOfTheSameSecretOnly) {
   CookieJar same(CookieSecret{std::byte{7}});
   CookieJar other(CookieSecret{std::byte{8}});
-  EXPECT_TRUE(same.check(claim(), cookie_, MonotonicNanos(kIssued)));
-  EXPECT_FALSE(other.check(claim(), cookie_, MonotonicNanos(kIssued)));
+  EXPECT_EQ(same.check(claim(), cookie_, MonotonicNanos(kIssued)), CookieFate::kRight);
+  EXPECT_EQ(other.check(claim(), cookie_, MonotonicNanos(kIssued)), CookieFate::kWrong);
   EXPECT_NE(cookie_secret_from_kernel(), cookie_secret_from_kernel());
 }
 

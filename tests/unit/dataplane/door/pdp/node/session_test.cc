@@ -27,7 +27,20 @@ TEST_F(PdpNodeSession, ACookieHoldsForItsAddressItsNonceAndTenSeconds) {
   open(open_body(cookie));
   EXPECT_EQ(count(FrameFate::kOpenStale), 1U);
   EXPECT_TRUE(outbox_.sent.empty()) << "none of them is answered";
+  turn();  // which counts them
   EXPECT_EQ(frames_.sessions, 0U);
+}
+
+TEST_F(PdpNodeSession, ACookieThatTheNodeNeverMadeIsWrongWhateverItsTime) {
+  clock_.advance(11 * kNanosPerSecond);
+  CookieBody cookie = hello(kNonce);
+  for (const std::uint64_t issued :
+       {std::uint64_t{0}, std::uint64_t{1} << 63U, ~std::uint64_t{0}, cookie.issued_ns + 1}) {
+    cookie.issued_ns = issued;
+    open(open_body(cookie));
+  }
+  EXPECT_EQ(count(FrameFate::kBadCookie), 4U);
+  EXPECT_EQ(count(FrameFate::kOpenStale), 0U);
 }
 
 TEST_F(PdpNodeSession, AnOpenThatComesAgainGetsTheSameConnection) {
