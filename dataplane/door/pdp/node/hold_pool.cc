@@ -7,9 +7,11 @@
 namespace penstock::pdp {
 
 HoldPool::HoldPool(std::size_t bytes)
-    : cells_(std::max<std::size_t>(bytes / sizeof(Cell), 16)), gathered_(kFrameBytesMax) {
+    : cells_(std::max<std::size_t>(bytes / (sizeof(Cell) + sizeof(Head)), 16)),
+      heads_(cells_.size()),
+      gathered_(kFrameBytesMax) {
   for (std::size_t i = cells_.size(); i > 0; --i) {
-    cells_[i - 1].next_cell = free_;
+    heads_[i - 1].next_cell = free_;
     free_ = static_cast<std::uint32_t>(i - 1);
   }
   free_cells_ = cells_.size();
@@ -17,10 +19,10 @@ HoldPool::HoldPool(std::size_t bytes)
 
 std::uint32_t HoldPool::take_cell() {
   const std::uint32_t cell = free_;
-  free_ = cells_[cell].next_cell;
+  free_ = heads_[cell].next_cell;
   --free_cells_;
-  cells_[cell].next_cell = kNone;
-  cells_[cell].next_frame = kNone;
+  heads_[cell].next_cell = kNone;
+  heads_[cell].next_frame = kNone;
   return cell;
 }
 
@@ -29,16 +31,16 @@ std::uint32_t HoldPool::store(const HeldFrame& frame) {
       std::max<std::size_t>((frame.messages.size() + kCellBytes - 1) / kCellBytes, 1);
   if (wanted > free_cells_) return kNone;
   const std::uint32_t first = take_cell();
-  cells_[first].frame = frame;
+  heads_[first].frame = frame;
   auto rest = frame.messages;
   std::uint32_t cell = first;
   for (std::size_t i = 0; i < wanted; ++i) {
     const auto part = rest.first(std::min(rest.size(), kCellBytes));
-    std::ranges::copy(part, cells_[cell].bytes.begin());
+    std::ranges::copy(part, cells_[cell].begin());
     rest = rest.subspan(part.size());
     if (rest.empty()) break;
-    cells_[cell].next_cell = take_cell();
-    cell = cells_[cell].next_cell;
+    heads_[cell].next_cell = take_cell();
+    cell = heads_[cell].next_cell;
   }
   return first;
 }
@@ -46,8 +48,8 @@ std::uint32_t HoldPool::store(const HeldFrame& frame) {
 void HoldPool::free_frame(std::uint32_t first) {
   std::uint32_t cell = first;
   while (cell != kNone) {
-    const std::uint32_t next = cells_[cell].next_cell;
-    cells_[cell].next_cell = free_;
+    const std::uint32_t next = heads_[cell].next_cell;
+    heads_[cell].next_cell = free_;
     free_ = cell;
     ++free_cells_;
     cell = next;
@@ -56,10 +58,10 @@ void HoldPool::free_frame(std::uint32_t first) {
 
 std::uint32_t HoldPool::predecessor(const HeldList& list, std::uint64_t sequence) const {
   // Most come in order behind the gap.
-  if (list.last != kNone && cells_[list.last].frame.sequence <= sequence) return list.last;
+  if (list.last != kNone && heads_[list.last].frame.sequence <= sequence) return list.last;
   std::uint32_t before = kNone;
-  for (std::uint32_t at = list.first; at != kNone; at = cells_[at].next_frame) {
-    if (cells_[at].frame.sequence > sequence) break;
+  for (std::uint32_t at = list.first; at != kNone; at = heads_[at].next_frame) {
+    if (heads_[at].frame.sequence > sequence) break;
     before = at;
   }
   return before;
@@ -67,18 +69,18 @@ std::uint32_t HoldPool::predecessor(const HeldList& list, std::uint64_t sequence
 
 HoldPool::Held HoldPool::hold(HeldList& list, const HeldFrame& frame) {
   const std::uint32_t before = predecessor(list, frame.sequence);
-  const std::uint32_t after = before == kNone ? list.first : cells_[before].next_frame;
+  const std::uint32_t after = before == kNone ? list.first : heads_[before].next_frame;
   if (before != kNone) {
-    const HeldFrame& earlier = cells_[before].frame;
+    const HeldFrame& earlier = heads_[before].frame;
     if (frame.end() <= earlier.end()) return Held::kDuplicate;
     if (frame.sequence < earlier.end()) return Held::kOverlap;
   }
-  if (after != kNone && frame.end() > cells_[after].frame.sequence) return Held::kOverlap;
+  if (after != kNone && frame.end() > heads_[after].frame.sequence) return Held::kOverlap;
   if (list.frames == kFramesPerSessionMax) return Held::kNoRoom;
   const std::uint32_t made = store(frame);
   if (made == kNone) return Held::kNoRoom;
-  cells_[made].next_frame = after;
-  (before == kNone ? list.first : cells_[before].next_frame) = made;
+  heads_[made].next_frame = after;
+  (before == kNone ? list.first : heads_[before].next_frame) = made;
   if (after == kNone) list.last = made;
   ++list.frames;
   list.bytes += frame.frame_bytes;
@@ -87,16 +89,16 @@ HoldPool::Held HoldPool::hold(HeldList& list, const HeldFrame& frame) {
 
 HeldFrame HoldPool::front(const HeldList& list) {
   CHECK_NE(list.first, kNone);
-  HeldFrame frame = cells_[list.first].frame;
+  HeldFrame frame = heads_[list.first].frame;
   const std::size_t bytes = frame.messages.size();
   if (bytes <= kCellBytes) {
-    frame.messages = std::span(cells_[list.first].bytes).first(bytes);
+    frame.messages = std::span(cells_[list.first]).first(bytes);
     return frame;
   }
   std::size_t at = 0;
-  for (std::uint32_t cell = list.first; cell != kNone; cell = cells_[cell].next_cell) {
+  for (std::uint32_t cell = list.first; cell != kNone; cell = heads_[cell].next_cell) {
     const std::size_t part = std::min(bytes - at, kCellBytes);
-    std::memcpy(gathered_.data() + at, cells_[cell].bytes.data(), part);
+    std::memcpy(gathered_.data() + at, cells_[cell].data(), part);
     at += part;
   }
   frame.messages = std::span(gathered_).first(bytes);
@@ -106,10 +108,10 @@ HeldFrame HoldPool::front(const HeldList& list) {
 void HoldPool::pop_front(HeldList& list) {
   CHECK_NE(list.first, kNone);
   const std::uint32_t first = list.first;
-  list.first = cells_[first].next_frame;
+  list.first = heads_[first].next_frame;
   if (list.first == kNone) list.last = kNone;
   --list.frames;
-  list.bytes -= cells_[first].frame.frame_bytes;
+  list.bytes -= heads_[first].frame.frame_bytes;
   free_frame(first);
 }
 
@@ -119,8 +121,8 @@ void HoldPool::clear(HeldList& list) {
 
 std::size_t HoldPool::ranges(const HeldList& list, std::span<AckRange> into) const {
   std::size_t count = 0;
-  for (std::uint32_t at = list.first; at != kNone; at = cells_[at].next_frame) {
-    const HeldFrame& frame = cells_[at].frame;
+  for (std::uint32_t at = list.first; at != kNone; at = heads_[at].next_frame) {
+    const HeldFrame& frame = heads_[at].frame;
     if (count > 0 && into[count - 1].end == frame.sequence) {
       into[count - 1].end = frame.end();
       continue;

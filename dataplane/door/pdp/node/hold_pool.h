@@ -41,17 +41,18 @@ class HoldPool {
   // The ranges of sequences in the list, neighbours made one; returns how many were filled in.
   [[nodiscard]] std::size_t ranges(const HeldList& list, std::span<AckRange> into) const;
 
-  [[nodiscard]] std::size_t free_cells() const { return free_cells_; }
-
  private:
   static constexpr std::uint32_t kNone = HeldList::kNone;
   static constexpr std::size_t kCellBytes = 1408;
-  struct Cell {
+  using Cell = std::array<std::byte, kCellBytes>;
+  // Of a cell, in a line of memory of its own and apart from it: a list is walked for each frame
+  // and each ACK, and should not pass by the cells.
+  struct alignas(64) Head {
     std::uint32_t next_frame = kNone;  // in the session's list; of a frame's first cell
     std::uint32_t next_cell = kNone;   // of the same frame, or of the free list
     HeldFrame frame;                   // without messages; of a frame's first cell
-    std::array<std::byte, kCellBytes> bytes;
   };
+  static_assert(sizeof(Head) == 64);
   [[nodiscard]] std::uint32_t take_cell();
   [[nodiscard]] std::uint32_t store(const HeldFrame& frame);
   void free_frame(std::uint32_t first);
@@ -60,6 +61,7 @@ class HoldPool {
   [[nodiscard]] std::uint32_t predecessor(const HeldList& list, std::uint64_t sequence) const;
 
   std::vector<Cell> cells_;
+  std::vector<Head> heads_;  // of each cell
   std::uint32_t free_ = kNone;
   std::size_t free_cells_ = 0;
   std::vector<std::byte> gathered_;
