@@ -77,7 +77,12 @@ std::size_t RouteCache::place_for_new(Set& set) {
 
 const Route* RouteCache::keep(std::span<const std::byte> key, const Route& route) {
   CHECK_LE(key.size(), key_bytes_max_);
-  CHECK_LE(route.subject.size(), stride_ - key_bytes_max_);
+  const bool subject_is_key = stride_ == key_bytes_max_;
+  if (subject_is_key) {
+    CHECK_EQ(route.subject.size(), key.size());
+  } else {
+    CHECK_LE(route.subject.size(), stride_ - key_bytes_max_);
+  }
   const std::size_t number = hash_ & (sets_.size() - 1);
   Set& set = sets_[number];
   const std::size_t way = place_for_new(set);
@@ -90,8 +95,8 @@ const Route* RouteCache::keep(std::span<const std::byte> key, const Route& route
   const std::size_t place = number * kWays + way;
   std::byte* text = text_of(place);
   std::ranges::copy(key, text);
-  std::byte* subject = text + key_bytes_max_;
-  std::memcpy(subject, route.subject.data(), route.subject.size());
+  std::byte* subject = subject_is_key ? text : text + key_bytes_max_;
+  if (!subject_is_key) std::memcpy(subject, route.subject.data(), route.subject.size());
   Place& kept = places_[place];
   kept.key_bytes = key.size();
   kept.route = {

@@ -34,9 +34,12 @@ class RouteCache {
  public:
   static constexpr std::size_t kMemoryMax = 2 * kMiB;
 
-  // Longer keys and subjects do not come. As many entries as fit kMemoryMax, `entries` at most.
+  // Longer keys and subjects do not come. As many entries as fit kMemoryMax, `entries` at most, of
+  // both a power of two. `subject_bytes_max` 0: each subject is its key, and is kept once.
   RouteCache(std::size_t key_bytes_max, std::size_t subject_bytes_max, std::uint64_t seed,
              std::size_t entries);
+
+  [[nodiscard]] std::size_t capacity() const { return places_.size(); }
 
   // The route kept under these bytes, or nullptr. Valid until the next keep().
   [[nodiscard]] const Route* find(std::span<const std::byte> key);
@@ -74,7 +77,7 @@ class RouteCache {
   std::array<std::uint64_t, 2> secret_;
   std::vector<Set> sets_;
   std::vector<Place> places_;
-  std::vector<std::byte> text_;       // of each place: key, then subject
+  std::vector<std::byte> text_;       // of each place: key, then subject unless it is the key
   std::vector<std::uint32_t> heard_;  // tags of some that were not kept
   std::uint64_t hash_ = 0;            // of the key last looked for
   Route unkept_;

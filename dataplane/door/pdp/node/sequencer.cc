@@ -8,7 +8,8 @@
 namespace penstock::pdp {
 namespace {
 
-constexpr std::size_t kRoutesKept = 4096;
+// Subjects of full length that the memory of a cache has room for.
+constexpr std::size_t kRoutesKept = 1024;
 
 // A larger step is no loss but a producer that went mad: the count of what is lost would mean
 // nothing any more.
@@ -55,8 +56,10 @@ Sequencer::Sequencer(Intake& intake, StreamRouter& router, LogWriter& log, Sessi
       account_(account),
       origin_(origin),
       credit_bytes_(credit_bytes),
-      routes_(kSubjectBytesMax, kSubjectBytesMax, Rng::from_kernel().next(), kRoutesKept),
-      blocked_(sessions.capacity()) {}
+      routes_(kSubjectBytesMax, 0, Rng::from_kernel().next(), kRoutesKept),
+      blocked_(sessions.capacity()) {
+  CHECK_EQ(routes_.capacity(), kRoutesKept);
+}
 
 std::optional<FrameFate> Sequencer::take(Session& session, const Arrival& arrival) {
   const auto data = body_of<DataBody>(arrival.frame);

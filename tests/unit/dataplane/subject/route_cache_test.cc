@@ -64,6 +64,29 @@ TEST(RouteCache, EveryPlaceIsUsed) {
   EXPECT_EQ(found, kEntries);
 }
 
+TEST(RouteCache, ASubjectThatIsItsKeyIsKeptOnce) {
+  constexpr unsigned kEntries = 1024;
+  RouteCache cache(1024, 0, 1, kEntries);
+  EXPECT_EQ(cache.capacity(), kEntries) << "as many as there is room for with half of the bytes";
+  const auto subject = [](unsigned i) { return std::to_string(i) + std::string(1000, 's'); };
+  for (unsigned i = 0; i < 16 * kEntries; ++i) {
+    const std::string asked = subject(i);
+    if (cache.find(key(asked)) != nullptr) continue;
+    EXPECT_EQ(cache.keep(key(asked), {asked, CaptureSetId(i)})->subject, asked);
+  }
+  unsigned found = 0;
+  for (unsigned i = 0; i < 16 * kEntries; ++i) {
+    const std::string asked = subject(i);
+    const Route* route = cache.find(key(asked));
+    if (route == nullptr) continue;
+    ++found;
+    EXPECT_EQ(route->subject, asked);
+    EXPECT_NE(route->subject.data(), asked.data());
+    EXPECT_EQ(route->set, CaptureSetId(i));
+  }
+  EXPECT_EQ(found, kEntries);
+}
+
 // A cache of few places is nothing but collisions: it forgets, it does not mix up.
 TEST(RouteCache, CollidingKeysGiveTheirOwnRoutesOrNone) {
   for (const std::size_t entries : {1U, 4U, 64U}) {
