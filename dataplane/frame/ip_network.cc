@@ -1,8 +1,6 @@
 #include "dataplane/frame/ip_network.h"
 
-#include <charconv>
-
-#include <fmt/format.h>
+#include "dataplane/frame/port_addresses.h"
 
 namespace penstock {
 
@@ -18,23 +16,10 @@ bool IpNetwork::contains(const IpAddress& other) const {
 }
 
 Result<IpNetwork> parse_network(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  auto address = parse_ip(text.substr(0, slash));
-  if (!address) return std::unexpected(std::move(address.error()));
-  const bool v4 = address->is_v4() && text.find(':') == std::string_view::npos;
-  const unsigned bits = v4 ? 32 : 128;
-  unsigned prefix = bits;
-  if (slash != std::string_view::npos) {
-    const std::string_view digits = text.substr(slash + 1);
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (parsed.ec != std::errc{} || parsed.ptr != digits.data() + digits.size() || prefix > bits) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("'{}': the prefix is not a number from 0 to {}; write "
-                              "\"10.0.0.0/8\" or \"fd00::/8\"",
-                              text, bits));
-    }
-  }
-  return IpNetwork{.address = *address, .prefix_bits = prefix + (v4 ? 96U : 0U)};
+  const auto parsed = parse_port_address(text);
+  if (!parsed) return std::unexpected(parsed.error());
+  const unsigned mapped = parsed->address.is_v4() ? 96 : 0;
+  return IpNetwork{.address = parsed->address, .prefix_bits = mapped + parsed->prefix_length};
 }
 
 }  // namespace penstock
