@@ -41,7 +41,7 @@ FrameId FrameRing::seal(BufferId buffer, std::uint32_t messages, std::size_t byt
   CHECK(has_place());
   CHECK_GT(messages, 0U);
   CHECK_LE(pdp::kDataHeadBytes + bytes, options_.buffer_bytes);
-  CHECK_LE(messages, pdp::kSequenceEnd - end_sequence_);
+  CHECK_LE(messages, kProducerSequenceEnd - end_sequence_);
   const FrameId id = free_entries_.back();
   free_entries_.pop_back();
   entries_[id] = FrameEntry{.sequence = end_sequence_,
@@ -95,7 +95,7 @@ void FrameRing::renumber_from(std::size_t place, std::uint64_t sequence) {
     entry.sequence = sequence;
     sequence += entry.messages;
   }
-  CHECK_LE(sequence, pdp::kSequenceEnd);
+  CHECK_LE(sequence, kProducerSequenceEnd);
   end_sequence_ = sequence;
 }
 

@@ -5,7 +5,7 @@ namespace penstock::client {
 namespace {
 
 // Sequences that a node gives out have to leave room for ours.
-constexpr std::uint64_t kFirstSequenceMax = pdp::kSequenceEnd / 2;
+constexpr std::uint64_t kFirstSequenceMax = kProducerSequenceEnd / 2;
 constexpr std::int64_t kIdleMinNs = kNanosPerSecond;
 // A connection is kept alive this often within the time after which it is forgotten.
 constexpr std::int64_t kPingsWithinIdle = 3;

@@ -34,7 +34,7 @@ class Loop {
     pdp::encode_frame(std::span(accept), pdp::FrameType::kAccept, 1,
                       pdp::AcceptBody{.nonce = hello.nonce,
                                       .session = pdp::session_number({}, name_),
-                                      .limit = pdp::kSequenceEnd,
+                                      .limit = kProducerSequenceEnd,
                                       .credit_bytes = 1U << 30U,
                                       .idle_ms = 30'000,
                                       .frame_bytes_max = 1472,
@@ -66,7 +66,7 @@ class Loop {
                       pdp::AckBody{.received = received,
                                    .written = received,
                                    .durable = received,
-                                   .limit = pdp::kSequenceEnd,
+                                   .limit = kProducerSequenceEnd,
                                    .credit_bytes = 1U << 30U,
                                    .echoed_us = stamp_of(now_)});
     core_.receive(ack, now_);

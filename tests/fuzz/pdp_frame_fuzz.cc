@@ -32,7 +32,7 @@ void check_ranges(const Frame& frame) {
     CHECK_LT(ranges[i].first, ranges[i].end);
     end = ranges[i].end;
   }
-  CHECK_LE(end, kSequenceEnd);
+  CHECK_LE(end, kProducerSequenceEnd);
 }
 
 // What stands behind the fixed part ends where the body does.

@@ -66,7 +66,8 @@ bool is_in(Enum value, Enum first, Enum last) {
 bool is_place(std::uint16_t shard, std::uint16_t shards) { return shard < shards; }
 
 bool is_run(std::uint64_t sequence, std::uint32_t message_count) {
-  return message_count != 0 && sequence < kSequenceEnd && message_count <= kSequenceEnd - sequence;
+  return message_count != 0 && sequence < kProducerSequenceEnd &&
+         message_count <= kProducerSequenceEnd - sequence;
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const CookieBody& cookie) {
@@ -80,11 +81,12 @@ std::optional<FrameFault> check(const Frame& frame, const OpenBody& open) {
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const AcceptBody& accept) {
-  return bad_field_unless(
-      accept.reserved0 == 0 && accept.reserved1 == 0 && accept.session != 0 &&
-      is_place(accept.shard, accept.shards) && accept.frame_bytes_max >= kSmallFrameBytesMax &&
-      accept.frame_bytes_max <= kFrameBytesMax && accept.durable <= accept.next &&
-      accept.next <= accept.limit && accept.limit <= kSequenceEnd && accept.lost <= accept.next);
+  return bad_field_unless(accept.reserved0 == 0 && accept.reserved1 == 0 && accept.session != 0 &&
+                          is_place(accept.shard, accept.shards) &&
+                          accept.frame_bytes_max >= kSmallFrameBytesMax &&
+                          accept.frame_bytes_max <= kFrameBytesMax &&
+                          accept.durable <= accept.next && accept.next <= accept.limit &&
+                          accept.limit <= kProducerSequenceEnd && accept.lost <= accept.next);
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const RefuseBody& refuse) {
@@ -102,7 +104,7 @@ std::optional<FrameFault> check(const Frame& frame, const AckBody& ack) {
     return FrameFault::kBadLength;
   }
   if (ack.reserved != 0 || ack.state > CreditState::kNoRoom || ack.durable > ack.written ||
-      ack.written > ack.received || ack.received > ack.limit || ack.limit > kSequenceEnd ||
+      ack.written > ack.received || ack.received > ack.limit || ack.limit > kProducerSequenceEnd ||
       ack.lost > ack.received || ack.probe_bytes > kFrameBytesMax ||
       (ack.probe_bytes != 0 && ack.probe_bytes < kPingBytesMin)) {
     return FrameFault::kBadField;
@@ -116,7 +118,7 @@ std::optional<FrameFault> check(const Frame& frame, const AckBody& ack) {
     if ((i > 0 && range.first <= end) || range.end <= range.first) return FrameFault::kBadField;
     end = range.end;
   }
-  return bad_field_unless(end <= kSequenceEnd);
+  return bad_field_unless(end <= kProducerSequenceEnd);
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const RejectBody& reject) {
@@ -136,12 +138,12 @@ std::optional<FrameFault> check(const Frame& /*frame*/, const CaptureBody& captu
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const CloseBody& close) {
-  return bad_field_unless(close.reserved == 0 && close.next <= kSequenceEnd);
+  return bad_field_unless(close.reserved == 0 && close.next <= kProducerSequenceEnd);
 }
 
 std::optional<FrameFault> check(const Frame& /*frame*/, const ClosedBody& closed) {
   return bad_field_unless(closed.durable <= closed.received && closed.lost <= closed.received &&
-                          closed.received <= kSequenceEnd);
+                          closed.received <= kProducerSequenceEnd);
 }
 
 std::optional<FrameFault> check(const Frame& frame, const GoAwayBody& go_away) {
@@ -245,7 +247,7 @@ bool is_acceptable(const OpenBody& open) {
   return open.level <= Level::kDurable && open.key_bytes <= kNameBytesMax && open.name_bytes != 0 &&
          open.name_bytes <= kNameBytesMax && open.frame_bytes_max >= kSmallFrameBytesMax &&
          open.frame_bytes_max <= kFrameBytesMax && open.oldest <= open.next &&
-         open.next <= kSequenceEnd;
+         open.next <= kProducerSequenceEnd;
 }
 
 std::uint64_t session_number(std::string_view key_name, std::span<const std::byte> session_name) {

@@ -7,7 +7,7 @@
 #include <expected>
 
 #include "base/check.h"
-#include "storage/format/message.h"
+#include "storage/format/run.h"
 
 namespace penstock::pdp {
 
@@ -23,7 +23,6 @@ inline constexpr std::size_t kSmallFrameBytesMax = 1232;  // every path takes it
 inline constexpr std::size_t kNameBytesMax = 64;          // of a session or a key
 inline constexpr std::size_t kEndpointBytesMax = 256;
 inline constexpr std::size_t kAckRangesMax = 32;
-inline constexpr std::uint64_t kSequenceEnd = std::uint64_t{1} << 62U;  // sequences stay below it
 
 enum class FrameType : std::uint8_t {
   kHello = 1,

@@ -27,7 +27,7 @@ Acknowledger::Acknowledger(SessionTable& sessions, HoldPool& held, ProducerTable
 std::uint64_t Acknowledger::grant(Session& session) const {
   const std::uint64_t received = producers_.at(session.producer).next;
   const std::uint64_t more = session.blocked ? 0 : credit_bytes_ / kBytesPerMessageMin;
-  session.limit = std::max(session.limit, std::min(received + more, kSequenceEnd));
+  session.limit = std::max(session.limit, std::min(received + more, kProducerSequenceEnd));
   return session.limit;
 }
 

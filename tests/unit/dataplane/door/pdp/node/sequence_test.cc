@@ -117,7 +117,7 @@ TEST_F(PdpNodeSequence, SkippedSequencesAreCountedAsLostInTheirTurn) {
 TEST_F(PdpNodeSequence, WhatIsBeyondTheCreditIsDropped) {
   const AcceptBody accept = open_at(Level::kReceived);
   data(accept.limit - 1, 2);
-  data(kSequenceEnd - 2, 2);
+  data(kProducerSequenceEnd - 2, 2);
   EXPECT_EQ(ack().received, 0U);
   EXPECT_EQ(count(FrameFate::kOverCredit), 2U);
   EXPECT_TRUE(ranges_.empty());
