@@ -6,14 +6,6 @@
 #include "base/check.h"
 
 namespace penstock {
-namespace {
-
-std::uint16_t flags_of(ProducerIndex producer) {
-  return producer == kNoProducer ? std::uint16_t{0} : kRunOfProducer;
-}
-
-}  // namespace
-
 void BlockBuilder::start(Block* block) {
   CHECK(block_ == nullptr);
   block_ = block;
@@ -41,16 +33,14 @@ bool BlockBuilder::fits_empty(CaptureSetId set, const MessageView& message,
 
 bool BlockBuilder::fits_empty(CaptureSetId set, const ProducerRun& run,
                               std::size_t block_bytes) const {
-  return sizeof(BlockHeader) +
-             run_head_bytes(captures_.partitions_of(set).size(), flags_of(run.producer)) +
+  return sizeof(BlockHeader) + run_head_bytes(captures_.partitions_of(set).size(), kRunOfProducer) +
              run.messages.size() <=
          block_bytes;
 }
 
 bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const ProducerRun& run) {
   close_run();
-  const std::size_t head =
-      run_head_bytes(captures_.partitions_of(set).size(), flags_of(run.producer));
+  const std::size_t head = run_head_bytes(captures_.partitions_of(set).size(), kRunOfProducer);
   if (head + run.messages.size() > limit_ - at_ || block_->notes == block_->run_notes.size()) {
     return false;
   }
@@ -62,7 +52,7 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
           .payload_bytes = run.payload_bytes,
           .producer = run.producer,
           .sequence = run.sequence,
-          .late = run.producer != kNoProducer && run.sequence < producers_.at(run.producer).next};
+          .late = run.sequence < producers_.at(run.producer).next};
   run_open_ = true;
   std::byte* to = data_ + at_ + head;
   prefetch(to, run.messages.size());
@@ -74,7 +64,7 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
   const std::uint64_t end = run.sequence + run.message_count;
   if (run_.late) {
     run_.passed = producers_.append_late(run.producer, end, run.received);
-  } else if (run.producer != kNoProducer) {
+  } else {
     producers_.append(run.producer, run.sequence, end, run.received);
   }
   close_run();
@@ -128,11 +118,12 @@ void BlockBuilder::put_head() {
   header.message_count = run_.messages;
   header.base_time_ns = run_.base;
   header.capture_count = static_cast<std::uint16_t>(partitions.size());
-  header.flags = flags_of(run_.producer);
+  const bool of_producer = run_.producer != kNoProducer;  // else its messages came one by one
+  if (of_producer) header.flags = kRunOfProducer;
   if (run_.passed) header.flags |= kRunLate;
   store(block_->bytes, run_.at, header);
   std::size_t at = run_.at + sizeof header;
-  if (run_.producer != kNoProducer) {
+  if (of_producer) {
     store(block_->bytes, at,
           RunProducer{producers_.at(run_.producer).session.value, run_.sequence});
     at += sizeof(RunProducer);

@@ -8,7 +8,7 @@ namespace penstock {
 
 // A run as its producer laid it out.
 struct ProducerRun {
-  ProducerIndex producer;  // or kNoProducer: it does not say whose it is
+  ProducerIndex producer;
   std::uint64_t sequence;  // of its first message; before the producer's next one it comes late
   std::uint32_t message_count;
   std::uint64_t payload_bytes;

@@ -116,7 +116,7 @@ Session* Handshake::place(const Opening& opening) {
     producer = *added;
   }
   producers_.pin(*producer);
-  return &sessions_.open(*producer, opening.number);
+  return &sessions_.open(*producer);
 }
 
 // A new connection, which ends the one before it.
@@ -153,7 +153,7 @@ FrameFate Handshake::accept(Session& session) {
   const Producer& producer = producers_.at(session.producer);
   const AcceptBody body{.nonce = session.nonce,
                         .node_nonce = session.node_nonce,
-                        .session = session.number,
+                        .session = producer.session.value,
                         .boot = options_.boot,
                         .next = producer.next,
                         .durable = producer.durable,

@@ -24,7 +24,6 @@ struct HeldList {
 //   durable <= written <= received <= limit
 struct Session {
   std::uint64_t connection = 0;  // 0: the place is free
-  std::uint64_t number = 0;
   std::uint32_t slot = 0;
   ProducerIndex producer;
   Level level = Level::kNone;

@@ -21,7 +21,7 @@ std::uint64_t SessionTable::new_connection(std::uint32_t slot) {
   return std::uint64_t{shard_} << 56U | std::uint64_t{slot} << 32U | random;
 }
 
-Session& SessionTable::open(ProducerIndex producer, std::uint64_t number) {
+Session& SessionTable::open(ProducerIndex producer) {
   CHECK(!free_.empty());
   const std::uint32_t slot = free_.back();
   free_.pop_back();
@@ -30,7 +30,6 @@ Session& SessionTable::open(ProducerIndex producer, std::uint64_t number) {
   Session& session = sessions_[slot];
   session = Session{};
   session.slot = slot;
-  session.number = number;
   session.producer = producer;
   session.connection = new_connection(slot);
   return session;

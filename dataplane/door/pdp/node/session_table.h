@@ -32,7 +32,7 @@ class SessionTable {
   }
 
   // A fresh session with a connection; there is a free place.
-  [[nodiscard]] Session& open(ProducerIndex producer, std::uint64_t number);
+  [[nodiscard]] Session& open(ProducerIndex producer);
   // The same session under a new connection: the old one is not found any more.
   void renew(Session& session) { session.connection = new_connection(session.slot); }
   void close(Session& session);

@@ -100,15 +100,6 @@ TEST_F(ProducerRunTest, StandsBetweenOtherMessagesInTheirOrder) {
   EXPECT_EQ(block_.run_notes[3].producer, kNoProducer);
 }
 
-TEST_F(ProducerRunTest, OfNobodyDoesNotSayWhoseItIs) {
-  const LaidOutMessages messages = lay_out("a.b", {"one"});
-  EXPECT_TRUE(builder_.append_run(set({kAll}), 0, messages.run(kNoProducer, 0, UnixNanos(9))));
-  const auto all = runs();
-  ASSERT_EQ(all.size(), 1U);
-  EXPECT_FALSE(RunReader(all[0]).producer().has_value());
-  EXPECT_TRUE(std::ranges::equal(all[0].subspan(run_head_bytes(1)), messages.bytes));
-}
-
 TEST_F(ProducerRunTest, ThatDoesNotFitLeavesTheBlockAsItIs) {
   const LaidOutMessages large = lay_out("a.b", {std::string(kBlockBytes / 2, 'x')});
   EXPECT_TRUE(builder_.append_run(set({kAll}), 0, large.run(producer_, 5, UnixNanos(9))));
