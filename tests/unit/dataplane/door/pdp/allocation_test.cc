@@ -5,6 +5,7 @@
 #include "dataplane/door/pdp/cookie.h"
 #include "dataplane/door/pdp/key_ring.h"
 #include "dataplane/door/pdp/run_check.h"
+#include "tests/lib/pdp_node.h"
 #include "tests/unit/dataplane/door/pdp/vectors.h"
 
 extern "C" int mallctl(const char* name, void* old_value, std::size_t* old_bytes, void* new_value,
@@ -60,6 +61,98 @@ TEST(PdpAllocations, AreMadeByConstructorsOnly) {
   EXPECT_EQ(malloc_bytes(), before);
   EXPECT_EQ(failed, 0);
   fmt::print("FIGURE name=pdp_allocations cases={} failed={}\n", kRounds, HasFailure() ? 1 : 0);
+}
+
+// Has room for one frame: the last that was sent.
+class LastFrame final : public Outbox {
+ public:
+  std::span<std::byte> begin(const Peer& /*to*/, std::size_t bytes) override {
+    begun_ = bytes;
+    return std::span(room_).first(bytes);
+  }
+  void send() override { bytes_ = begun_; }
+  [[nodiscard]] Frame frame() const {
+    return decode_frame(std::span(room_).first(bytes_), Sender::kNode).value();
+  }
+
+ private:
+  std::array<std::byte, kFrameBytesMax> room_{};
+  std::size_t begun_ = 0;
+  std::size_t bytes_ = 0;
+};
+struct LastFrameKept {
+  LastFrame outbox_;
+};
+
+class PdpNodeAllocations : public testing::Test, protected LastFrameKept, protected NodeOnNoDrive {
+ protected:
+  PdpNodeAllocations() : NodeOnNoDrive(outbox_) {}
+
+  void say(std::span<const std::byte> frame) {
+    const std::uint64_t before = malloc_bytes();
+    deliver(frame);
+    bytes_ += malloc_bytes() - before;
+  }
+  void turn_counted() {
+    const std::uint64_t before = malloc_bytes();
+    turn();
+    bytes_ += malloc_bytes() - before;
+  }
+  void open(Level level) {
+    const Nonce nonce{std::byte{1}, static_cast<std::byte>(level)};
+    std::vector<std::byte> frame(kHelloBytesMin);
+    encode_frame(frame, FrameType::kHello, 0, HelloBody{.nonce = nonce, .sent_us = 3});
+    deliver(frame);
+    const auto cookie = body_of<CookieBody>(outbox_.frame());
+    frame.assign(sizeof(FrameHeader) + sizeof(OpenBody) + 1, static_cast<std::byte>(level));
+    encode_frame(frame, FrameType::kOpen, 0,
+                 OpenBody{.nonce = nonce,
+                          .issued_ns = cookie.issued_ns,
+                          .cookie = cookie.cookie,
+                          .level = level,
+                          .frame_bytes_max = 1400,
+                          .name_bytes = 1});
+    deliver(frame);
+    connection_ = outbox_.frame().header.connection;
+  }
+  [[nodiscard]] std::vector<std::byte> data(std::uint64_t sequence, std::uint32_t count) const {
+    const auto messages = lay_out_messages(sequence, count, "app.log", 40);
+    std::vector<std::byte> frame(kDataHeadBytes + messages.size());
+    std::ranges::copy(messages, frame.begin() + kDataHeadBytes);
+    encode_frame(frame, FrameType::kData, connection_, DataBody{sequence, count, 5});
+    return frame;
+  }
+
+  std::uint64_t connection_ = 0;
+  std::uint64_t bytes_ = 0;
+};
+
+// Eight frames of two messages a turn, of which some come in another order and some twice.
+TEST_F(PdpNodeAllocations, AreMadeForASessionsFirstFramesOnly) {
+  constexpr std::uint64_t kTurns = 500;
+  constexpr std::array kOrder = {0, 1, 4, 2, 2, 3, 3, 7, 4, 7, 6, 5, 0};
+  for (const Level level : {Level::kNone, Level::kReceived, Level::kDurable}) {
+    open(level);
+    deliver(data(0, 2));
+    turn();
+    bytes_ = 0;
+    for (std::uint64_t i = 0; i < kTurns; ++i) {
+      for (const int place : kOrder) say(data(2 + 16 * i + 2 * static_cast<unsigned>(place), 2));
+      turn_counted();
+    }
+    EXPECT_EQ(bytes_, 0U) << static_cast<int>(level);
+    settle();
+    EXPECT_EQ(log_->producers()
+                  .at(*log_->producers().find(
+                      SessionNumber(session_number("", std::array{static_cast<std::byte>(level)}))))
+                  .durable,
+              2 + 16 * kTurns);
+  }
+  EXPECT_EQ(stream_[MessageFate::kStored].count, 3 * (2 + 16 * kTurns));
+  EXPECT_EQ(frames_.lost, Tally{});
+  EXPECT_EQ(frames_[FrameFate::kDuplicate].count, 3 * 5 * kTurns);
+  fmt::print("FIGURE name=pdp_node_allocations cases={} failed={}\n", 3 * kTurns * kOrder.size(),
+             HasFailure() ? 1 : 0);
 }
 
 }  // namespace
