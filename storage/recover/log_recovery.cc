@@ -187,7 +187,7 @@ Result<> LogRecovery::scan(std::size_t number) {
   }
   position_ = scan.position();
   volume_.bytes_read += scan.bytes_read();
-  next_offsets_.take(contents_.index());
+  next_offsets_.take(contents_);
   return segments_[number].closed ? judge_index(number) : Result<>{};
 }
 

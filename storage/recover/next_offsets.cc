@@ -30,8 +30,13 @@ void NextOffsets::lose_blocks(std::size_t blocks, std::uint64_t count) {
   holes_.push_back({blocks, std::min(count, kBlocksMax) * kBlockMessagesMax});
 }
 
-void NextOffsets::take(const SegmentIndex& contents) {
+void NextOffsets::take(const RebuiltIndex& read) {
+  const SegmentIndex& contents = read.index();
   know(contents);
+  for (const auto& [session, late] : read.late()) {
+    const auto at = producers_.try_emplace(session, late).first;
+    if (at->second.next_sequence < late.next_sequence) at->second = late;
+  }
   std::map<std::uint64_t, std::size_t> blocks;  // up to the last one that has the stream
   for (const PartitionEntry& partition : contents.partitions) {
     blocks[partition.stream] = partition.last_block + 1;

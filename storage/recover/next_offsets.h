@@ -10,6 +10,8 @@
 
 namespace penstock {
 
+class RebuiltIndex;
+
 class NextOffsets {
  public:
   // All there is in front of what is read.
@@ -20,7 +22,7 @@ class NextOffsets {
   void lose_blocks(std::size_t blocks, std::uint64_t count);
   // All there is of the segment was read. A lost block's messages may have been of any stream; of
   // one that is there again behind it the offsets are known.
-  void take(const SegmentIndex& contents);
+  void take(const RebuiltIndex& read);
   // By stream: not before these.
   void raise(const std::map<std::uint64_t, std::uint64_t>& others);
 

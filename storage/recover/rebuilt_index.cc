@@ -39,12 +39,21 @@ void RebuiltIndex::add_run(RunReader run, std::uint32_t block) {
 }
 
 void RebuiltIndex::add_producer(const RunReader& run) {
-  if (!run.producer() || run.is_late()) return;
+  if (!run.producer()) return;
   const auto [session, sequence] = *run.producer();
+  const std::uint64_t end = sequence + run.header().message_count;
+  if (run.is_late()) {
+    ProducerEntry& late = late_[session];
+    late = {.session = session,
+            .next_sequence = std::max(late.next_sequence, end),
+            .last_used_ns = run.header().base_time_ns};
+    return;
+  }
+  late_.erase(session);
   const auto [at, fresh] = place_of_session_.try_emplace(session, index_.producers.size());
   if (fresh) index_.producers.push_back({.session = session});
   ProducerEntry& producer = index_.producers[at->second];
-  producer.next_sequence = sequence + run.header().message_count;
+  producer.next_sequence = end;
   producer.last_used_ns = run.header().base_time_ns;
 }
 

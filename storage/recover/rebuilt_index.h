@@ -14,6 +14,9 @@ class RebuiltIndex {
 
   // Its partitions and producers are only those that the segment holds.
   [[nodiscard]] const SegmentIndex& index() const { return index_; }
+  // By session: how far late runs behind its last one in order are, at least. What passed them may
+  // be lost.
+  [[nodiscard]] const std::map<std::uint64_t, ProducerEntry>& late() const { return late_; }
   [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
 
  private:
@@ -23,6 +26,7 @@ class RebuiltIndex {
   SegmentIndex index_;
   std::map<std::uint64_t, std::size_t> place_of_stream_;
   std::map<std::uint64_t, std::size_t> place_of_session_;
+  std::map<std::uint64_t, ProducerEntry> late_;
   std::uint64_t payload_bytes_ = 0;  // of each message once
 };
 

@@ -218,6 +218,35 @@ TEST_F(ProducerRecovery, ALateRunAloneBehindTheLastIndexDoesNotEither) {
   EXPECT_EQ(next(recovered, kA), 10U);
 }
 
+// The run that passed it is damaged: its numbers are not given again all the same.
+TEST_F(ProducerRecovery, ALateRunTellsOfItsSessionWhatALostBlockDoesNotAnyMore) {
+  std::size_t damaged = 0;
+  const auto pass = [&](std::uint32_t number, std::uint64_t first) {
+    run(kA, first + 5, 3);
+    damaged = forge_.last_offset;
+    run(kA, first, 4);
+    forge_.seal();
+    slot(number)[damaged + 200] ^= std::byte{1};
+  };
+  forge_.begin(0);
+  run(kA, 0, 2);
+  pass(0, 2);
+  EXPECT_EQ(next(recover(), kA), 6U);
+  run(kA, 11, 2);
+  EXPECT_EQ(next(recover(), kA), 13U);
+  slot(0)[damaged + 200] ^= std::byte{1};
+  forge_.close();
+  forge_.begin(1);
+  pass(1, 13);
+  EXPECT_EQ(next(recover(), kA), 17U) << "the index says less";
+  run(kB, 5, 3);
+  damaged = forge_.last_offset;
+  run(kB, 0, 2);
+  forge_.seal();
+  slot(1)[damaged + 200] ^= std::byte{1};
+  EXPECT_EQ(next(recover(), kB), 2U) << "there is nothing else of it";
+}
+
 // All that it came behind was refused, so it says where the session is; an index says it better.
 TEST_F(ProducerRecovery, ALateRunThatIsTheOnlyOneOfItsSessionTellsOfIt) {
   forge_.begin(0);
