@@ -38,7 +38,8 @@ class KeepingOutbox final : public Outbox {
 };
 
 // An outbox that is there before the node that sends to it, when both are bases of one class.
-struct KeptFrames {
+class KeptFrames {
+ protected:
   KeepingOutbox outbox_;
 };
 

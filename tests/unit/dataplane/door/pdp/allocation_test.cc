@@ -6,6 +6,7 @@
 #include "dataplane/door/pdp/key_ring.h"
 #include "dataplane/door/pdp/run_check.h"
 #include "tests/lib/pdp_node.h"
+#include "tests/lib/sanitized.h"
 #include "tests/unit/dataplane/door/pdp/vectors.h"
 
 extern "C" int mallctl(const char* name, void* old_value, std::size_t* old_bytes, void* new_value,
@@ -70,17 +71,24 @@ class LastFrame final : public Outbox {
     begun_ = bytes;
     return std::span(room_).first(bytes);
   }
-  void send() override { bytes_ = begun_; }
+  void send() override {
+    bytes_ = begun_;
+    ++sent;
+  }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] Frame frame() const {
     return decode_frame(std::span(room_).first(bytes_), Sender::kNode).value();
   }
+
+  std::uint64_t sent = 0;
 
  private:
   std::array<std::byte, kFrameBytesMax> room_{};
   std::size_t begun_ = 0;
   std::size_t bytes_ = 0;
 };
-struct LastFrameKept {
+class LastFrameKept {
+ protected:
   LastFrame outbox_;
 };
 
@@ -152,6 +160,63 @@ TEST_F(PdpNodeAllocations, AreMadeForASessionsFirstFramesOnly) {
   EXPECT_EQ(frames_.lost, Tally{});
   EXPECT_EQ(frames_[FrameFate::kDuplicate].count, 3 * 5 * kTurns);
   fmt::print("FIGURE name=pdp_node_allocations cases={} failed={}\n", 3 * kTurns * kOrder.size(),
+             HasFailure() ? 1 : 0);
+}
+
+// From addresses that nobody has: half of them ask for a cookie, half come with one of another
+// address, of another time, or made up. A session that is open goes on beside them.
+TEST_F(PdpNodeAllocations, AreNotMadeForSpoofedHandshakes) {
+  constexpr std::uint64_t kHandshakes = ::penstock::test::kSanitized ? 50'000 : 1'000'000;
+  constexpr std::uint64_t kFramesApart = 1'000;
+  open(Level::kDurable);
+  deliver(data(0, 2));
+  turn();
+  Rng rng(1);
+  CookieBody stolen{};
+  std::vector<std::byte> frame;
+  for (std::uint64_t i = 0; i < kHandshakes; ++i) {
+    const Address from{.host = static_cast<std::uint8_t>(20 + rng.below(200)),
+                       .port = static_cast<std::uint16_t>(1 + rng.below(65'535))};
+    const bool asks = i % 2 == 0;
+    Nonce nonce;
+    for (std::byte& byte : nonce) byte = static_cast<std::byte>(rng.next());
+    if (asks) {
+      frame.assign(kHelloBytesMin, std::byte{0});
+      encode_frame(frame, FrameType::kHello, 0, HelloBody{.nonce = nonce, .sent_us = 3});
+    } else {
+      frame.assign(sizeof(FrameHeader) + sizeof(OpenBody) + 1, std::byte{1});
+      OpenBody body{.nonce = stolen.nonce,
+                    .issued_ns = stolen.issued_ns,
+                    .cookie = stolen.cookie,
+                    .level = Level::kNone,
+                    .frame_bytes_max = 1400,
+                    .name_bytes = 1};
+      if (rng.below(3) == 0) body.issued_ns = rng.next();
+      if (rng.below(3) == 0) body.cookie[rng.below(8)] ^= std::byte{1};
+      encode_frame(frame, FrameType::kOpen, 0, body);
+    }
+    const std::uint64_t sent = outbox_.sent;
+    const std::uint64_t before = malloc_bytes();
+    deliver(frame, from);
+    bytes_ += malloc_bytes() - before;
+    ASSERT_LE(outbox_.sent - sent, asks ? 1U : 0U);
+    if (outbox_.sent != sent) {
+      ASSERT_LE(outbox_.bytes(), frame.size());
+      stolen = body_of<CookieBody>(outbox_.frame());
+    }
+    if (i % kFramesApart > 0) continue;
+    deliver(data(2 + 2 * i / kFramesApart, 2));
+    turn();
+  }
+  EXPECT_EQ(bytes_, 0U);
+  settle();
+  EXPECT_EQ(frames_.sessions, 1U);
+  const std::uint64_t answered = frames_[FrameFate::kHelloAnswered].count;
+  EXPECT_GT(answered, kHandshakes / 100) << "and no more than the limit of answers";
+  EXPECT_EQ(answered + frames_[FrameFate::kNoAnswer].count, 1 + kHandshakes / 2);
+  EXPECT_EQ(frames_[FrameFate::kBadCookie].count, kHandshakes / 2);
+  EXPECT_EQ(stream_[MessageFate::kStored].count, 2 + 2 * kHandshakes / kFramesApart);
+  fmt::print("FIGURE name=pdp_spoofed_handshakes cases={} failed={}\n", kHandshakes,
              HasFailure() ? 1 : 0);
 }
 
