@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 
+#include "base/units.h"
 #include "dataplane/port/eal.h"
 
 namespace penstock::blast {
@@ -25,6 +26,19 @@ bool wait_for_link(Port& port, const volatile bool& stop) {
   return true;
 }
 
+// A memif client says how long the ring's buffers are. Packets that take several are no good there:
+// the driver of DPDK 22.11 overruns the ring when too few of them are free, and the peer then gets
+// old packets again.
+std::string device_of(const Options& options, const SenderNeeds& needs) {
+  constexpr std::size_t kMemifBufferBytes = 2048;
+  const std::string& device = options.device;
+  if (!device.starts_with("net_memif") || needs.packet_bytes <= kMemifBufferBytes ||
+      device.find("bsize=") != std::string::npos) {
+    return device;
+  }
+  return fmt::format("{},bsize={}", device, align_up<std::size_t>(needs.packet_bytes, 64));
+}
+
 EalOptions eal_options(const Options& options, const SenderNeeds& needs) {
   constexpr std::uint64_t kOverhead = 512;  // of a buffer: its header, headroom and alignment
   EalOptions eal;
@@ -33,7 +47,7 @@ EalOptions eal_options(const Options& options, const SenderNeeds& needs) {
   eal.memory_bytes = (112ULL << 20U) + needs.memory_bytes +
                      std::uint64_t{needs.buffers} * (needs.buffer_bytes + kOverhead);
   eal.main_core = options.core;
-  eal.devices = {options.device};
+  eal.devices = {device_of(options, needs)};
   // A peer can map our packets only when they are in one file.
   if (options.device.find("zero-copy=yes") != std::string::npos) {
     eal.extra_args = {"--single-file-segments"};
@@ -59,7 +73,7 @@ Result<std::unique_ptr<Port>> start_sender_port(const Options& options, const Se
   if (!eal) return std::unexpected(eal.error());
   const auto mtu = static_cast<std::uint32_t>(needs.packet_bytes - kEthernetHeader);
   auto port = start_dpdk_port({.name = "blast",
-                               .device = options.device,
+                               .device = device_of(options, needs),
                                .mtu = std::max(kMtuLeast, mtu),
                                .buffers = needs.buffers,
                                .buffer_bytes = needs.buffer_bytes});

@@ -71,8 +71,7 @@ class Pdp(ingest.Ingest):
         return Node(self.host, text.replace("VOLUME", volume) + door, name=f"node{self.lives}")
 
     def device(self, socket):
-        # A buffer holds the longest frame: memif loses its way with packets of several buffers.
-        return f"net_memif1,role=client,socket={socket},socket-abstract=no,bsize=9216"
+        return f"net_memif1,role=client,socket={socket},socket-abstract=no"
 
     def load_command(self, socket, *options, seconds=SECONDS):
         return [BUILD / "penstock-blast", "--pdp", "--device", self.device(socket), "--to",
