@@ -35,7 +35,9 @@ Handshake::Handshake(const SessionOptions& options, Rng& rng, pdp::Sealer& seale
 
 void Handshake::start(MonotonicNanos from) {
   timer_.start(from, kOpenAgainNs, kOpenAgainMaxNs);
-  begun_ = false;
+  // What answered an opening before answers none to come: its ACCEPT has keys that were used.
+  begun_ = has_cookie_ = false;
+  nonce_ = {};
 }
 
 void Handshake::begin(MonotonicNanos now) {

@@ -63,7 +63,7 @@ class Handshake {
 
   // Whether an ACCEPT or REFUSE of that nonce is waited for.
   [[nodiscard]] bool answers(const pdp::Nonce& nonce) const {
-    return is_on() && has_cookie_ && nonce == nonce_;
+    return is_on() && begun_ && has_cookie_ && nonce == nonce_;
   }
   [[nodiscard]] const pdp::CookieBody& cookie() const { return cookie_; }
   [[nodiscard]] std::span<const std::byte> session_name() const {

@@ -97,5 +97,28 @@ TEST_F(SessionTrustTest, ARepeatedOpenIsTheSameFrameToTheByte) {
   EXPECT_EQ(opens[0], opens[2]);
 }
 
+// A RESET is anybody's word: what it brings about must not make the connection begin once more
+// under the same keys, with packet numbers that were used.
+TEST_F(SessionTrustTest, AnAcceptThatWasTakenIsNotTakenAgainBehindAReset) {
+  SessionOptions options = usual();
+  FakeNodeOptions node;
+  options.key_name = node.key_name = "site";
+  open(options, node);
+  append(5);
+  ASSERT_TRUE(world_->run_until_reported());
+  const test::Bytes accept = world_->session().accept;
+  hear(pdp::FrameType::kReset, pdp::ResetBody{.boot = 1, .reserved = 0});
+  ASSERT_EQ(world_->core->statistics().resets, 1U);
+  world_->core->receive(accept, world_->now);
+  EXPECT_EQ(drops(DatagramDrop::kStrange), 1U);
+  // Also when the next opening has begun.
+  world_->now = std::max(world_->now, world_->core->handshake().deadline());
+  std::array<SessionCore::Datagram, 16> out;
+  ASSERT_GT(world_->core->poll(out, world_->now), 0U);
+  world_->core->receive(accept, world_->now);
+  EXPECT_EQ(drops(DatagramDrop::kStrange), 2U);
+  EXPECT_EQ(world_->core->statistics().openings, 1U);
+}
+
 }  // namespace
 }  // namespace penstock::client
