@@ -143,8 +143,10 @@ void ProducerLink::follow_events(MonotonicNanos now) {
   if (saw(SessionEvent::kRefused) && (has_others || !core_.handshake().is_on())) {
     give_up_ = std::min(give_up_, now + (has_others ? 0 : kConnectAgainNs));
   }
-  // Where there is no other, the host may have another address by now.
-  if (saw(SessionEvent::kSilent)) give_up_ = now + (has_others ? 0 : kAnswerAloneNs);
+  // Where there is no other, the host may have another address by now. It is told again and again.
+  if (saw(SessionEvent::kSilent)) {
+    give_up_ = std::min(give_up_, now + (has_others ? 0 : kAnswerAloneNs));
+  }
   events_ &= ~seen;
   if (core_.state() == SessionState::kClosed) {
     give_up_ = leave_ = kNever;

@@ -41,7 +41,8 @@ void SessionCore::run_timers(MonotonicNanos now) {
   seal_lingering(now);
   if (unanswered_ != kNever && now - unanswered_ >= silence_ns_) {
     unanswered_ = now;
-    if (is_connected() && !handshake_.is_on()) {
+    // Also while it is opened anew: nobody may be there any more to open it.
+    if (is_connected()) {
       reopen(now);
       listener_.on_event(SessionEvent::kSilent);
     }

@@ -152,6 +152,16 @@ TEST_F(SessionCoreTest, ASilentNodeIsSoughtByAnotherOpening) {
   EXPECT_EQ(world_->stored_numbers().size(), 10U);
 }
 
+TEST_F(SessionCoreTest, ANodeThatDiesBehindItsResetIsSilent) {
+  open();
+  append(10);
+  hear(pdp::FrameType::kReset, pdp::ResetBody{.boot = 1, .reserved = 0});
+  world_->node_is_there = false;
+  world_->run_for(10 * kNanosPerSecond);
+  EXPECT_TRUE(world_->core->handshake().is_on());
+  EXPECT_TRUE(world_->saw(SessionEvent::kSilent));
+}
+
 TEST_F(SessionCoreTest, AnIdleConnectionIsKeptAlive) {
   FakeNodeOptions node;
   node.idle_ms = 3000;
