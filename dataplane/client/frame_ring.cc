@@ -23,6 +23,7 @@ FrameRing::FrameRing(const FrameRingOptions& options)
   order_.resize(places);
   entries_.resize(places);
   free_.reserve(options.frames);
+  kept_.reserve(options.frames);
   free_entries_.reserve(places);
   for (std::size_t i = options.frames; i > 0; --i) free_.push_back(static_cast<BufferId>(i - 1));
   for (std::size_t i = places; i > 0; --i) free_entries_.push_back(static_cast<FrameId>(i - 1));
@@ -74,8 +75,14 @@ std::size_t FrameRing::place_behind(std::uint64_t sequence) const {
 void FrameRing::release(FrameEntry& entry) {
   if (entry.buffer == kNone) return;
   CHECK_GT(users_[entry.buffer], 0);
-  if (--users_[entry.buffer] == 0) free_.push_back(entry.buffer);
+  if (--users_[entry.buffer] == 0) (keeps_ ? kept_ : free_).push_back(entry.buffer);
   entry.buffer = kNone;
+}
+
+void FrameRing::free_kept() {
+  keeps_ = false;
+  free_.insert(free_.end(), kept_.begin(), kept_.end());
+  kept_.clear();
 }
 
 void FrameRing::pop_front() {

@@ -9,7 +9,7 @@
 // Invariants:
 // - Each frame begins where the one before it ends: end_sequence() is behind the last.
 // - A FrameId stays that of its frame until pop_front(); places in the order move with splits.
-// - A buffer is free when no frame and no open batch uses it.
+// - A buffer is free when no frame and no open batch uses it, and its bytes are not kept.
 #pragma once
 
 #include <optional>
@@ -76,6 +76,10 @@ class FrameRing {
   [[nodiscard]] std::span<std::byte> buffer(BufferId id) {
     return {arena_.data() + id * stride_, options_.buffer_bytes};
   }
+  // From now on buffers that nothing uses any more keep their bytes, which are on their way out;
+  // free_kept() gives them back.
+  void keep_released() { keeps_ = true; }
+  void free_kept();
   // The caller's numbers of the messages in a buffer; none if the ring keeps none.
   [[nodiscard]] std::span<std::uint64_t> opaques(BufferId id) {
     return {opaques_.data() + id * options_.messages_per_frame_max,
@@ -149,6 +153,8 @@ class FrameRing {
   std::vector<std::uint64_t> opaques_;
   std::vector<std::uint16_t> users_;  // frames of each buffer
   std::vector<BufferId> free_;        // a stack: what was used last is in the cache
+  std::vector<BufferId> kept_;        // nothing uses them, but they are not free yet
+  bool keeps_ = false;
   std::vector<FrameEntry> entries_;
   std::vector<FrameId> free_entries_;
   std::vector<FrameId> order_;  // a ring, a power of two

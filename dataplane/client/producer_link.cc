@@ -125,6 +125,7 @@ bool ProducerLink::send(MonotonicNanos now) {
         core_.refused_length(bytes, now);
       }
       if (waits_to_send()) return false;
+      core_.sent();
     }
     pending_begin_ = 0;
     pending_end_ = core_.poll(pending_, now);

@@ -76,8 +76,9 @@ class SessionCore {
   void ask(std::string_view subject, MonotonicNanos now);
 
   // What is to be sent now; call it again when it fills `out`, of kPollBatchMin or more. Counts as
-  // sent. The bytes stay as they are until the next poll().
+  // sent. The bytes stay as they are until the next poll(), or until sent() says that they are out.
   [[nodiscard]] std::size_t poll(std::span<Datagram> out, MonotonicNanos now);
+  void sent() { ring_.free_kept(); }
   // When poll() has something to do, if nothing is received or appended before.
   [[nodiscard]] MonotonicNanos next_deadline() const;
   void receive(Datagram datagram, MonotonicNanos now);

@@ -13,6 +13,7 @@ std::size_t SessionCore::poll(std::span<Datagram> out, MonotonicNanos now) {
   CHECK_GE(out.size(), kPollBatchMin);
   control_count_ = 0;
   composed_count_ = 0;
+  sent();
   drop_sent_without_level();
   run_timers(now);
   Output output{.out = out, .now = now};
@@ -21,6 +22,8 @@ std::size_t SessionCore::poll(std::span<Datagram> out, MonotonicNanos now) {
     poll_frames(output);
     watch_answers(now);
   }
+  // What is acknowledged or given up meanwhile may still wait for the system to take it.
+  if (output.count != 0) ring_.keep_released();
   return output.count;
 }
 

@@ -183,6 +183,7 @@ bool PdpLoad::send(Session& session) {
     const std::size_t room = port_.room();
     const std::size_t count = session.core.poll(std::span(datagrams_).first(room), now_);
     for (std::size_t i = 0; i < count; ++i) port_.put(session.index, datagrams_[i]);
+    session.core.sent();  // copied
     if (count < room) break;
   }
   session.deadline = session.core.next_deadline();

@@ -1,0 +1,77 @@
+// What a session holds: for how long, whose bytes, and that each message is reported in the end.
+#include <gtest/gtest.h>
+
+#include "tests/unit/dataplane/client/session_fixture.h"
+
+namespace penstock::client {
+namespace {
+
+using test::FakeNodeOptions;
+using test::usual;
+
+class SessionHoldingTest : public test::SessionFixture {
+ protected:
+  using Out = std::array<SessionCore::Datagram, 64>;
+  // All that is to be said now but for what carries no messages, as it is.
+  std::vector<SessionCore::Datagram> data_of(std::span<const SessionCore::Datagram> out) {
+    std::vector<SessionCore::Datagram> data;
+    for (const auto datagram : out) {
+      const auto frame = pdp::decode_frame(datagram, pdp::Sender::kProducer);
+      if (frame->header.type == pdp::FrameType::kData) data.push_back(datagram);
+    }
+    return data;
+  }
+  std::size_t poll() { return world_->core->poll(out_, world_->now); }
+  Out out_{};
+};
+
+// ---- Bytes ---------------------------------------------------------------------------------
+
+TEST_F(SessionHoldingTest, WhatWasGivenOutStaysAsItIsUntilTheNextPoll) {
+  enum class Ending : std::uint8_t { kPurged, kRejected, kAcknowledged };
+  for (const Ending ending : {Ending::kPurged, Ending::kRejected, Ending::kAcknowledged}) {
+    open();
+    append(3);
+    world_->core->flush();
+    const auto data = data_of(std::span(out_).first(poll()));
+    ASSERT_EQ(data.size(), 1U);
+    const test::Bytes was(data[0].begin(), data[0].end());
+    // The system did not take it yet when the messages are done with.
+    switch (ending) {
+      case Ending::kPurged: world_->core->purge(true); break;
+      case Ending::kRejected:
+        hear(pdp::FrameType::kReject, pdp::RejectBody{.sequence = 0,
+                                                      .message_count = 3,
+                                                      .reason = pdp::RejectReason::kNoStream,
+                                                      .reserved = 0});
+        break;
+      case Ending::kAcknowledged:
+        hear(pdp::FrameType::kAck,
+             pdp::AckBody{.received = 3, .written = 3, .durable = 3, .limit = 4096});
+        break;
+    }
+    ASSERT_EQ(world_->core->held_messages(), 0U);
+    append(5, "x.y");
+    EXPECT_EQ(test::Bytes(data[0].begin(), data[0].end()), was);
+  }
+}
+
+TEST_F(SessionHoldingTest, WhatIsDoneWithMakesRoomAtOnceWhenNothingIsOnItsWayOut) {
+  SessionOptions options = usual();
+  options.frames = 1;
+  open(options);
+  for (std::uint64_t i = 1; i < 5; ++i) {
+    append(1);
+    world_->core->flush();
+    EXPECT_FALSE(world_->append("a.b"));
+    while (poll() != 0) {
+    }
+    hear(pdp::FrameType::kAck,
+         pdp::AckBody{
+             .received = i, .written = i, .durable = i, .limit = 4096, .credit_bytes = 100'000});
+    ASSERT_EQ(world_->core->held_messages(), 0U);
+  }
+}
+
+}  // namespace
+}  // namespace penstock::client
