@@ -58,7 +58,14 @@ Batcher::Batch* Batcher::find(std::string_view subject) {
   return nullptr;
 }
 
-Batcher::Batch* Batcher::open(std::string_view subject, MonotonicNanos now) {
+bool Batcher::takes(const Batch& batch, const OutgoingMessage& message, std::size_t frame_bytes_max,
+                    MonotonicNanos queued) const {
+  return batch.messages < options_.messages_per_frame_max &&
+         batch.bytes + bytes_of(message, false) <= frame_bytes_max &&
+         queued - batch.opened <= options_.span_max_ns;
+}
+
+Batcher::Batch* Batcher::open(std::string_view subject, MonotonicNanos queued) {
   if (open_.size() == options_.subjects_max) {
     if (!ring_.has_place()) return nullptr;
     const auto oldest = std::ranges::min_element(open_, {}, &Batch::opened);
@@ -71,14 +78,15 @@ Batcher::Batch* Batcher::open(std::string_view subject, MonotonicNanos now) {
                    .messages = 0,
                    .bytes = pdp::kDataHeadBytes,
                    .subject_bytes = static_cast<std::uint32_t>(subject.size()),
-                   .opened = now});
+                   .opened = queued,
+                   .newest = queued});
   last_used_ = open_.size() - 1;
-  oldest_opened_ = std::min(oldest_opened_, now);
+  oldest_opened_ = std::min(oldest_opened_, queued);
   return &open_.back();
 }
 
 Appended Batcher::append(const OutgoingMessage& message, std::uint64_t opaque,
-                         std::size_t frame_bytes_max, MonotonicNanos now) {
+                         std::size_t frame_bytes_max, MonotonicNanos queued) {
   if (message.subject.empty() || message.subject.size() > kSubjectBytesMax ||
       message.key.size() > kShortBytesMax || message.headers.size() > kShortBytesMax) {
     return Appended::kBadField;
@@ -87,15 +95,15 @@ Appended Batcher::append(const OutgoingMessage& message, std::uint64_t opaque,
   if (pdp::kDataHeadBytes + bytes_of(message, true) > frame_bytes_max) return Appended::kTooLarge;
   Batch* batch = find(message.subject);
   if (batch != nullptr) {
-    if (batch->messages < options_.messages_per_frame_max &&
-        batch->bytes + bytes_of(message, false) <= frame_bytes_max) {
+    if (takes(*batch, message, frame_bytes_max, queued)) {
+      batch->newest = std::max(batch->newest, queued);
       put(*batch, message, opaque, false);
       return Appended::kDone;
     }
     if (!ring_.has_place()) return Appended::kFull;
     seal(static_cast<std::size_t>(batch - open_.data()));
   }
-  batch = open(message.subject, now);
+  batch = open(message.subject, queued);
   if (batch == nullptr) return Appended::kFull;
   put(*batch, message, opaque, true);
   return Appended::kDone;
@@ -132,7 +140,7 @@ void Batcher::put(Batch& batch, const OutgoingMessage& message, std::uint64_t op
 
 void Batcher::seal(std::size_t index) {
   const Batch batch = open_[index];
-  ring_.seal(batch.buffer, batch.messages, batch.bytes - pdp::kDataHeadBytes, batch.opened);
+  ring_.seal(batch.buffer, batch.messages, batch.bytes - pdp::kDataHeadBytes, batch.newest);
   messages_ -= batch.messages;
   open_[index] = open_.back();
   open_.pop_back();

@@ -3,9 +3,11 @@
 //
 // Messages of one subject keep their order; sequences are given when a frame is sealed, so those of
 // different subjects may change places. A frame is sealed when the next message does not fit, when
-// it has as many messages as it may, when it lingered, and when its place is needed for another
-// subject.
+// it has as many messages as it may, when it lingered, when its messages' times would lie too far
+// apart, and when its place is needed for another subject.
 #pragma once
+
+#include <limits>
 
 #include "dataplane/client/frame_ring.h"
 #include "dataplane/client/rtt_estimator.h"
@@ -22,6 +24,9 @@ struct OutgoingMessage {
 struct BatcherOptions {
   std::size_t subjects_max = 16;  // with an open frame
   std::uint32_t messages_per_frame_max = 512;
+  // Between the first message of a frame and its last one: so much later than its time the first
+  // one expires.
+  std::int64_t span_max_ns = std::numeric_limits<std::int64_t>::max();
 };
 
 enum class Appended : std::uint8_t {
@@ -37,9 +42,9 @@ class Batcher {
  public:
   Batcher(FrameRing& ring, const BatcherOptions& options);
 
-  // The longest frame, trailer not included, is `frame_bytes_max`.
+  // The longest frame, trailer not included, is `frame_bytes_max`. `queued` may lie back.
   [[nodiscard]] Appended append(const OutgoingMessage& message, std::uint64_t opaque,
-                                std::size_t frame_bytes_max, MonotonicNanos now);
+                                std::size_t frame_bytes_max, MonotonicNanos queued);
 
   // Seals the frames opened until then, as long as the ring has places.
   void seal_opened_until(MonotonicNanos time);
@@ -56,11 +61,14 @@ class Batcher {
     std::uint32_t messages;
     std::uint32_t bytes;  // head included
     std::uint32_t subject_bytes;
-    MonotonicNanos opened;
+    MonotonicNanos opened;  // its first message's time
+    MonotonicNanos newest;  // its last message's
   };
   [[nodiscard]] bool is_of(const Batch& batch, std::string_view subject) const;
   [[nodiscard]] Batch* find(std::string_view subject);
-  [[nodiscard]] Batch* open(std::string_view subject, MonotonicNanos now);
+  [[nodiscard]] bool takes(const Batch& batch, const OutgoingMessage& message,
+                           std::size_t frame_bytes_max, MonotonicNanos queued) const;
+  [[nodiscard]] Batch* open(std::string_view subject, MonotonicNanos queued);
   void put(Batch& batch, const OutgoingMessage& message, std::uint64_t opaque, bool with_subject);
   void seal(std::size_t index);
   void find_oldest();

@@ -40,7 +40,7 @@ struct FrameEntry {
   FrameState state = FrameState::kQueued;
   bool skip = false;                // its messages were given up and reported
   std::uint16_t transmissions = 0;  // up to 65,535
-  MonotonicNanos queued;            // its first message
+  MonotonicNanos queued;            // its newest message
   MonotonicNanos sent;              // the last time
   std::uint64_t transmission = 0;   // the number of that
   FrameId older = kNone;            // in the list of its state (frame_list.h)

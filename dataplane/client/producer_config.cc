@@ -200,6 +200,12 @@ Result<> ProducerConfig::check() const {
   if (key_name.empty() != key_file.empty()) {
     return fail(Errc::kInvalidArgument, "key.name and key.file are set together or not at all");
   }
+  if (message_timeout_ns != 0 && linger_ns >= message_timeout_ns) {
+    const auto ms = [](std::int64_t ns) { return number_text(static_cast<double>(ns) / kMilliNs); };
+    return fail(Errc::kInvalidArgument,
+                "linger.ms = " + ms(linger_ns) + " is not below message.timeout.ms = " +
+                    ms(message_timeout_ns) + ": messages would fail while they wait for others");
+  }
   return {};
 }
 

@@ -4,11 +4,25 @@
 namespace penstock::client {
 namespace {
 
+// So much later than its time a message may expire: a part of that time.
+constexpr std::int64_t kLatePart = 64;
+constexpr std::int64_t kLateMaxNs = kNanosPerSecond;
+
 FrameRingOptions ring_options(const SessionOptions& options) {
   return {
       .frames = options.frames,
       .buffer_bytes = options.path.frame_bytes_max,
       .messages_per_frame_max = options.keeps_opaques ? options.batch.messages_per_frame_max : 0};
+}
+
+// A frame expires as a whole, when its newest message does.
+BatcherOptions batch_options(const SessionOptions& options) {
+  BatcherOptions batch = options.batch;
+  if (options.message_timeout_ns != 0) {
+    const std::int64_t late_ns = std::min(options.message_timeout_ns / kLatePart, kLateMaxNs);
+    batch.span_max_ns = std::max(options.linger_ns, late_ns);
+  }
+  return batch;
 }
 
 }  // namespace
@@ -23,7 +37,7 @@ SessionCore::SessionCore(const SessionOptions& options, SessionListener& listene
       silence_ns_(options.silence_ns),
       handshake_(options, rng, sealer_),
       ring_(ring_options(options)),
-      batcher_(ring_, options.batch),
+      batcher_(ring_, batch_options(options)),
       loss_(ring_, trailer_bytes_),
       congestion_(static_cast<std::uint32_t>(options.frames)),
       path_(options.path),
@@ -86,6 +100,7 @@ Appended SessionCore::append(const OutgoingMessage& message, std::uint64_t opaqu
   const Appended appended = batcher_.append(message, opaque, message_frame_bytes_max(), queued);
   take_sealed(frames);
   if (appended != Appended::kDone) return appended;
+  if (message_timeout_ns_ != 0) expire_at_ = std::min(expire_at_, queued + message_timeout_ns_);
   ++held_messages_;
   ++statistics_.messages;
   statistics_.message_bytes += message.payload.size();

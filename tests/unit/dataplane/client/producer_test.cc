@@ -228,6 +228,19 @@ TEST(ProducerConfigTest, SettingsAreTakenByTheirNames) {
   EXPECT_TRUE(config.check().has_value());
 }
 
+TEST(ProducerConfigTest, MessagesThatWouldFailWhileTheyLingerAreRefused) {
+  ProducerConfig config;
+  ASSERT_TRUE(config.set("bootstrap.servers", "a").has_value());
+  ASSERT_TRUE(config.set("linger.ms", "300").has_value());
+  ASSERT_TRUE(config.set("message.timeout.ms", "300").has_value());
+  const auto checked = config.check();
+  ASSERT_FALSE(checked.has_value());
+  EXPECT_NE(checked.error().what.find("linger.ms = 300 "), std::string::npos)
+      << checked.error().what;
+  ASSERT_TRUE(config.set("message.timeout.ms", "0").has_value());
+  EXPECT_TRUE(config.check().has_value());
+}
+
 TEST(ProducerConfigTest, AnUnknownNameIsAnsweredWithTheNearest) {
   ProducerConfig config;
   const auto done = config.set("linger.msec", "1");

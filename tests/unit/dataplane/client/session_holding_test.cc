@@ -73,5 +73,48 @@ TEST_F(SessionHoldingTest, WhatIsDoneWithMakesRoomAtOnceWhenNothingIsOnItsWayOut
   }
 }
 
+// ---- Time ----------------------------------------------------------------------------------
+
+TEST_F(SessionHoldingTest, NoMessageExpiresBeforeItsTimeNorMuchLater) {
+  constexpr std::int64_t kTimeoutNs = 10 * kNanosPerSecond;
+  constexpr std::int64_t kStepNs = 20 * kNanosPerMilli;
+  SessionOptions options = usual();
+  options.message_timeout_ns = kTimeoutNs;
+  FakeNodeOptions node;
+  node.credit_bytes = 0;
+  open(options, node);
+  std::vector<MonotonicNanos> appended;
+  std::size_t seen = 0;
+  while (seen < 1000) {
+    if (appended.size() < 1000) {
+      appended.push_back(world_->now);
+      append(1);
+    }
+    world_->run_for(kStepNs);
+    for (; world_->reports.contains(seen); ++seen) {
+      EXPECT_EQ(world_->reports.at(seen).outcome, Outcome::kExpired);
+      const std::int64_t age_ns = world_->now - appended[seen];
+      ASSERT_GE(age_ns, kTimeoutNs) << seen;
+      ASSERT_LE(age_ns, kTimeoutNs + kTimeoutNs / 64 + 2 * kStepNs) << seen;
+    }
+  }
+}
+
+TEST_F(SessionHoldingTest, AMessageThatWaitedElsewhereExpiresByItsOwnTime) {
+  SessionOptions options = usual();
+  options.message_timeout_ns = 10 * kNanosPerSecond;
+  FakeNodeOptions node;
+  node.credit_bytes = 0;
+  open(options, node);
+  world_->run_for(15 * kNanosPerSecond);  // kept alive at 10
+  const MonotonicNanos queued = world_->now + -8 * kNanosPerSecond;
+  ASSERT_EQ(world_->core->append({.subject = "a.b"}, 0, queued), Appended::kDone);
+  world_->subjects.emplace_back("a.b");
+  world_->run_for(2 * kNanosPerSecond - kNanosPerMilli);
+  EXPECT_EQ(outcomes(Outcome::kExpired), 0U);
+  world_->run_for(10 * kNanosPerMilli);
+  EXPECT_EQ(outcomes(Outcome::kExpired), 1U);
+}
+
 }  // namespace
 }  // namespace penstock::client
