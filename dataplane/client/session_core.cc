@@ -84,6 +84,14 @@ void SessionCore::abandon() {
   if (state_ == SessionState::kClosed) return;
   purge(true);
   drop_sent_without_level();
+  // SKIPs that nobody will be sent any more make room for the frames that were open still.
+  while (!ring_.empty()) {
+    loss_.forget(ring_.id_at(0));
+    ring_.pop_front();
+  }
+  queued_ = 0;
+  purge(true);
+  CHECK_EQ(held_messages_, 0U);
   end();
 }
 

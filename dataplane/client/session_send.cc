@@ -263,8 +263,9 @@ MonotonicNanos SessionCore::next_deadline() const {
   if (!is_connected()) return next;
   next = std::min({next, loss_.deadline(rtt_), path_.deadline(), idle_until_, ping_.deadline(),
                    ask_.deadline(), close_.deadline()});
-  if (queued_ == 0 && !batcher_.empty())
+  if (queued_ == 0 && !batcher_.empty() && ring_.has_place()) {
     next = std::min(next, batcher_.oldest_opened() + linger_ns_);
+  }
   if (unanswered_ != kNever) next = std::min(next, unanswered_ + silence_ns_);
   if (challenge_) next = kAtOnce;
   return next;

@@ -116,5 +116,30 @@ TEST_F(SessionHoldingTest, AMessageThatWaitedElsewhereExpiresByItsOwnTime) {
   EXPECT_EQ(outcomes(Outcome::kExpired), 1U);
 }
 
+// ---- The end -------------------------------------------------------------------------------
+
+TEST_F(SessionHoldingTest, AbandoningReportsAlsoWhatHadNoPlaceInTheOrder) {
+  open();
+  world_->makes_durable = false;
+  std::uint64_t number = 0;
+  // What was given up stays in the order until it is durable.
+  while (number < kPiecesReserved * 4) {
+    if (!world_->append("a.b")) break;
+    ++number;
+    world_->core->flush();
+    if (world_->core->held_messages() == 0) break;
+    world_->run_until([&] { return world_->session().received == number; }, 100 * kNanosPerMilli);
+    if (world_->session().received != number) break;
+    world_->core->purge(true);
+  }
+  ASSERT_GE(number, kPiecesReserved);
+  append(1, "x.y");
+  append(1, "x.z");
+  world_->core->abandon();
+  EXPECT_EQ(world_->core->state(), SessionState::kClosed);
+  EXPECT_EQ(world_->core->held_messages(), 0U);
+  EXPECT_EQ(world_->reports.size(), world_->subjects.size());
+}
+
 }  // namespace
 }  // namespace penstock::client
