@@ -26,6 +26,12 @@ bool probe_path(int descriptor, bool is_ipv6) {
                  : set_option(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 }
 
+// Of a message to be cut these errors may be one of its parts', or the system may not cut at all.
+bool concerns_cutting(int error) {
+  return error == EMSGSIZE || error == EINVAL || error == EIO || error == EOPNOTSUPP ||
+         error == ENOPROTOOPT;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<UdpTransport>> UdpTransport::connect(const UdpAddress& to,
@@ -46,6 +52,7 @@ UdpTransport::UdpTransport(int descriptor, bool is_ipv6, const UdpOptions& optio
     : descriptor_(descriptor),
       is_ipv6_(is_ipv6),
       segments_(options.segments),
+      send_(options.send),
       receive_memory_(kBatch * kNodeFrameBytes) {
   for (std::size_t i = 0; i < kBatch; ++i) {
     received_parts_[i] = {.iov_base = receive_memory_.data() + i * kNodeFrameBytes,
@@ -77,7 +84,7 @@ void UdpTransport::cut_at(msghdr& message, SegmentControl& control, std::size_t 
 }
 
 // Equal datagrams that follow each other become one message, the last of them may be shorter.
-std::size_t UdpTransport::gather(std::span<const Datagram> datagrams) {
+std::size_t UdpTransport::gather(std::span<const Datagram> datagrams, std::size_t alone) {
   std::size_t messages = 0;
   std::size_t next = 0;
   while (next < datagrams.size()) {
@@ -86,8 +93,9 @@ std::size_t UdpTransport::gather(std::span<const Datagram> datagrams) {
     std::size_t bytes = 0;
     while (next < datagrams.size()) {
       const Datagram& datagram = datagrams[next];
-      const bool joins = next == first || (segments_ && datagram.size() <= segment_bytes &&
-                                           bytes + datagram.size() <= kSegmentsBytesMax);
+      const bool joins =
+          next == first || (segments_ && first >= alone && datagram.size() <= segment_bytes &&
+                            bytes + datagram.size() <= kSegmentsBytesMax);
       if (!joins) break;
       parts_[next] = {.iov_base = const_cast<std::byte*>(datagram.data()),
                       .iov_len = datagram.size()};
@@ -123,32 +131,40 @@ bool UdpTransport::failed(std::size_t index, int error) {
   }
 }
 
+// What cannot be sent to be cut is sent part by part, and each is judged alone: a PING that is
+// longer than the link takes stands with frames that are not. Where all parts go, nothing is cut
+// any more.
 std::size_t UdpTransport::send(std::span<const Datagram> datagrams) {
   std::size_t taken = 0;
+  std::size_t alone = 0;  // up to there datagrams are parts of a message that was refused
+  bool part_failed = false;
   unsigned told = 0;  // errors of earlier datagrams: a bounded number of them in a row
   while (taken < datagrams.size()) {
     const auto batch = datagrams.subspan(taken, std::min(kBatch, datagrams.size() - taken));
-    const std::size_t messages = gather(batch);
+    const std::size_t messages = gather(batch, alone - std::min(alone, taken));
     ++statistics_.calls_sent;
-    const int sent = sendmmsg(descriptor_, messages_.data(), static_cast<unsigned>(messages), 0);
+    const int sent = send_(descriptor_, messages_.data(), static_cast<unsigned>(messages), 0);
     if (sent > 0) {
       for (std::size_t i = 0; i < static_cast<std::size_t>(sent); ++i) {
         taken += messages_[i].msg_hdr.msg_iovlen;
         statistics_.datagrams_sent += messages_[i].msg_hdr.msg_iovlen;
       }
-      continue;
+    } else {
+      const int error = errno;
+      const msghdr& message = messages_[0].msg_hdr;
+      if (message.msg_controllen != 0 && concerns_cutting(error)) {
+        alone = taken + message.msg_iovlen;
+        part_failed = false;
+      } else if (failed(0, error)) {
+        taken += message.msg_iovlen;
+        part_failed = true;
+      } else if (error != ECONNREFUSED || ++told > 2) {
+        break;
+      }
     }
-    const int error = errno;
-    const bool is_cut = messages_[0].msg_hdr.msg_controllen != 0;
-    if (is_cut &&
-        (error == EINVAL || error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT)) {
-      segments_ = false;  // this system or this link cannot
-      continue;
-    }
-    if (failed(0, error)) {
-      taken += messages_[0].msg_hdr.msg_iovlen;
-    } else if (error != ECONNREFUSED || ++told > 2) {
-      break;
+    if (alone != 0 && taken >= alone) {
+      segments_ = segments_ && part_failed;
+      alone = 0;
     }
   }
   return taken;

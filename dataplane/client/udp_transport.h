@@ -15,10 +15,14 @@
 
 namespace penstock::client {
 
+// As sendmmsg(2).
+using SendCall = int (*)(int descriptor, mmsghdr* messages, unsigned count, int flags);
+
 struct UdpOptions {
   int send_buffer_bytes = 4 << 20U;  // the system may give less
   int receive_buffer_bytes = 4 << 20U;
   bool segments = true;  // uses UDP_SEGMENT until the system refuses it
+  SendCall send = &sendmmsg;
 };
 
 class UdpTransport final : public Transport {
@@ -46,8 +50,9 @@ class UdpTransport final : public Transport {
   };
 
   UdpTransport(int descriptor, bool is_ipv6, const UdpOptions& options);
-  // Fills messages_ from the first datagrams; returns how many messages.
-  std::size_t gather(std::span<const Datagram> datagrams);
+  // Fills messages_ from the first datagrams, so many of them each alone; returns how many
+  // messages.
+  std::size_t gather(std::span<const Datagram> datagrams, std::size_t alone);
   void cut_at(msghdr& message, SegmentControl& control, std::size_t segment_bytes);
   // What sendmmsg said of the message at that index. False: come again later.
   bool failed(std::size_t index, int error);
@@ -55,6 +60,7 @@ class UdpTransport final : public Transport {
   int descriptor_;
   bool is_ipv6_;
   bool segments_;
+  SendCall send_;
   std::size_t refused_length_ = 0;
   TransportStatistics statistics_;
   std::array<mmsghdr, kBatch> messages_{};

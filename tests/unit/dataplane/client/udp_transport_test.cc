@@ -138,5 +138,58 @@ TEST_F(UdpTransportTest, WhatTheLinkDoesNotTakeIsTakenForLostAndToldOnce) {
   EXPECT_EQ(transport->take_refused_length(), 0U);
 }
 
+// ---- Links of an MTU -----------------------------------------------------------------------
+
+constexpr std::size_t kTaken = 1472;
+bool cuts = true;
+
+// sendmmsg() of a link that takes 1,500 bytes, as the kernel has it: what is to be cut longer fails
+// as a whole.
+int send_over_ethernet(int descriptor, mmsghdr* messages, unsigned count, int flags) {
+  for (unsigned i = 0; i < count; ++i) {
+    const msghdr& message = messages[i].msg_hdr;
+    const bool is_cut = message.msg_controllen != 0;
+    if ((!is_cut || cuts) && message.msg_iov[0].iov_len <= kTaken) continue;
+    if (i != 0) return sendmmsg(descriptor, messages, i, flags);
+    errno = is_cut ? EINVAL : EMSGSIZE;
+    return -1;
+  }
+  return sendmmsg(descriptor, messages, count, flags);
+}
+
+TEST_F(UdpTransportTest, AProbeThatTheLinkDoesNotTakeTakesNoFrameWithIt) {
+  cuts = true;
+  const auto transport = connect({.send = &send_over_ethernet});
+  const Bytes probe(3872);
+  const Bytes frame(1400);
+  for (const std::size_t frames : {1U, 40U}) {
+    std::vector<Transport::Datagram> datagrams = {Transport::Datagram(probe)};
+    datagrams.resize(1 + frames, Transport::Datagram(frame));
+    EXPECT_EQ(transport->send(datagrams), datagrams.size());
+    EXPECT_EQ(lengths(frames), std::vector(frames, frame.size()));
+    EXPECT_EQ(transport->take_refused_length(), probe.size());
+  }
+  EXPECT_EQ(transport->statistics().too_long, 2U);
+  EXPECT_EQ(transport->statistics().failed, 0U);
+  // And cutting goes on.
+  const std::uint64_t calls = transport->statistics().calls_sent;
+  const std::vector<Transport::Datagram> datagrams(40, Transport::Datagram(frame));
+  EXPECT_EQ(transport->send(datagrams), 40U);
+  EXPECT_EQ(transport->statistics().calls_sent, calls + 1);
+  EXPECT_EQ(lengths(40).size(), 40U);
+}
+
+TEST_F(UdpTransportTest, WhereNothingCanBeCutItIsTriedOnce) {
+  cuts = false;
+  const auto transport = connect({.send = &send_over_ethernet});
+  const Bytes frame(1400);
+  const std::vector<Transport::Datagram> datagrams(10, Transport::Datagram(frame));
+  for (const std::uint64_t calls : {2U, 3U}) {
+    EXPECT_EQ(transport->send(datagrams), 10U);
+    EXPECT_EQ(transport->statistics().calls_sent, calls);
+    EXPECT_EQ(lengths(10).size(), 10U);
+  }
+}
+
 }  // namespace
 }  // namespace penstock::client
