@@ -167,10 +167,11 @@ ifeq ($(BUILD),release)
 VERSION := $(shell sed -n 's/.*kVersion = "\(.*\)";/\1/p' base/version.h)
 CLIENT  := libpenstock.so.0
 PROGRAMS += $(CLIENT)
+# It is never unloaded: a name may be looked up still when its last producer is gone.
 $(OUT)/$(CLIENT): $(call objects,$(SRC_client)) dataplane/client/libpenstock.map \
                   $(OUT)/$(CLIENT).parts
 	@echo "  link    $@"
-	@$(CXX) $(LDFLAGS) -shared -Wl,-soname,$(CLIENT) -Wl,--no-undefined \
+	@$(CXX) $(LDFLAGS) -shared -Wl,-soname,$(CLIENT) -Wl,--no-undefined -Wl,-z,nodelete \
 	  -Wl,--version-script=dataplane/client/libpenstock.map $(filter %.o,$^) -o $@ $(LIBS_client)
 $(OUT)/$(CLIENT).parts: PARTS = $(SRC_client)
 endif

@@ -7,6 +7,8 @@ namespace {
 constexpr std::int64_t kAnswerNs = 2 * kNanosPerSecond;
 constexpr std::int64_t kAnswerAloneNs = 10 * kNanosPerSecond;
 constexpr std::int64_t kConnectAgainNs = kNanosPerSecond;
+// Until one that refused for good is asked again, where there are others.
+constexpr std::int64_t kRefusedAgainNs = 30 * kNanosPerSecond;
 
 SessionOptions session_options(const LinkOptions& link) {
   const ProducerConfig& config = *link.config;
@@ -28,7 +30,10 @@ SessionOptions session_options(const LinkOptions& link) {
 }  // namespace
 
 ProducerLink::ProducerLink(const LinkOptions& options, SessionListener& listener, Rng& rng)
-    : config_(*options.config), core_(session_options(options), listener, rng) {}
+    : config_(*options.config),
+      core_(session_options(options), listener, rng),
+      lookup_(options.resolve),
+      not_before_(config_.endpoints.size()) {}
 
 const Endpoint& ProducerLink::target() const {
   return redirected_ ? *redirected_ : config_.endpoints[endpoint_];
@@ -40,7 +45,12 @@ void ProducerLink::start(std::size_t endpoint, MonotonicNanos now) {
   connect(now);
 }
 
-void ProducerLink::change_port(MonotonicNanos now) { connect(now); }
+void ProducerLink::change_port(MonotonicNanos now) {
+  if (!connected_to_) return connect(now);
+  const UdpAddress address = *connected_to_;
+  disconnect(now);
+  connect_to(address, now);
+}
 
 void ProducerLink::count_transport() {
   if (transport_ == nullptr) return;
@@ -65,45 +75,70 @@ void ProducerLink::replace_transport(std::unique_ptr<Transport> transport) {
   pending_begin_ = pending_end_ = 0;  // were for the other end
 }
 
-void ProducerLink::connect(MonotonicNanos now) {
+// Nothing is sent to the last node any more.
+void ProducerLink::disconnect(MonotonicNanos now) {
   leaving_ = false;
   leave_ = kNever;
   knows_shard_ = false;
+  connected_to_.reset();
   replace_transport(nullptr);
-  const bool is_alone = config_.endpoints.size() == 1 && !redirected_;
-  give_up_ = now + (is_alone ? kAnswerAloneNs : kAnswerNs);
-  const auto addresses = resolve(target());
-  if (!addresses) {
+  core_.open(now, Path::kAnother);
+  give_up_ = now + (has_others() ? kAnswerNs : kAnswerAloneNs);
+}
+
+void ProducerLink::connect(MonotonicNanos now) {
+  disconnect(now);
+  not_before() = now + kConnectAgainNs;
+  lookup_.start(target());
+  take_addresses(now);
+}
+
+void ProducerLink::take_addresses(MonotonicNanos now) {
+  const auto addresses = lookup_.take();
+  if (!addresses) return;
+  if (*addresses) {
+    connect_to((**addresses)[address_ % (*addresses)->size()], now);
+  } else {
     give_up_ = now + kConnectAgainNs;
-    return;
   }
-  auto transport = UdpTransport::connect((*addresses)[address_ % addresses->size()],
-                                         {.send_buffer_bytes = config_.send_buffer_bytes,
-                                          .receive_buffer_bytes = config_.receive_buffer_bytes});
+}
+
+void ProducerLink::connect_to(const UdpAddress& address, MonotonicNanos now) {
+  auto transport =
+      UdpTransport::connect(address, {.send_buffer_bytes = config_.send_buffer_bytes,
+                                      .receive_buffer_bytes = config_.receive_buffer_bytes});
   if (!transport) {
     ++address_;
     give_up_ = now + kConnectAgainNs;
     return;
   }
+  connected_to_ = address;
   replace_transport(std::move(*transport));
   core_.set_headers_bytes(transport_->headers_bytes());
   core_.open(now, Path::kAnother);
 }
 
-// Each address of an endpoint has its turn when all endpoints had theirs.
+// Each address of an endpoint has its turn when all endpoints had theirs. Where none may be asked
+// yet it is waited for the first that may, and the last one's answer is still welcome.
 void ProducerLink::move_on(MonotonicNanos now) {
-  ++failovers_;
-  if (redirected_) {
+  const std::size_t count = config_.endpoints.size();
+  give_up_ = leave_ = kNever;
+  for (std::size_t step = redirected_ ? 0 : 1; step <= count; ++step) {
+    const std::size_t next = (endpoint_ + step) % count;
+    if (not_before_[next] > now) {
+      give_up_ = std::min(give_up_, not_before_[next]);
+      continue;
+    }
+    ++failovers_;
     redirected_.reset();
-  } else if (++endpoint_ == config_.endpoints.size()) {
-    endpoint_ = 0;
-    ++address_;
+    if (endpoint_ + step >= count) ++address_;
+    endpoint_ = next;
+    return connect(now);
   }
-  connect(now);
 }
 
 void ProducerLink::receive(MonotonicNanos now) {
-  if (transport_ == nullptr) return;
+  if (transport_ == nullptr) return take_addresses(now);
   std::array<Transport::Datagram, kBatch> datagrams;
   std::size_t count = 0;
   do {
@@ -139,22 +174,35 @@ void ProducerLink::follow_events(MonotonicNanos now) {
   };
   const unsigned seen = events_;
   if (saw(SessionEvent::kOpened)) give_up_ = kNever;
-  const bool has_others = config_.endpoints.size() > 1 || redirected_.has_value();
   if (saw(SessionEvent::kGoAway)) go_away(now);
-  if (saw(SessionEvent::kRefused) && (has_others || !core_.handshake().is_on())) {
-    give_up_ = std::min(give_up_, now + (has_others ? 0 : kConnectAgainNs));
-  }
+  if (saw(SessionEvent::kRefused)) refused(now);
   // Where there is no other, the host may have another address by now. It is told again and again.
   if (saw(SessionEvent::kSilent)) {
-    give_up_ = std::min(give_up_, now + (has_others ? 0 : kAnswerAloneNs));
+    give_up_ = std::min(give_up_, now + (has_others() ? 0 : kAnswerAloneNs));
   }
   events_ &= ~seen;
   if (core_.state() == SessionState::kClosed) {
     give_up_ = leave_ = kNever;
     return;
   }
-  if (leaving_ && (now >= leave_ || core_.held_messages() == 0)) leave(now);
+  // Two nodes that redirect to each other are not followed all the time.
+  const bool may_leave = !redirected_ || now >= redirect_not_before_;
+  if (leaving_ && may_leave && (now >= leave_ || core_.held_messages() == 0)) leave(now);
   if (now >= give_up_) move_on(now);
+}
+
+// The session itself asks again that node which said when.
+void ProducerLink::refused(MonotonicNanos now) {
+  const bool says_when = core_.handshake().is_on();
+  if (has_others()) {
+    const bool is_ending = core_.refuse_reason() == pdp::RefuseReason::kEnding;
+    MonotonicNanos again = now + (is_ending ? kConnectAgainNs : kRefusedAgainNs);
+    if (says_when) again = core_.handshake().deadline();
+    not_before() = std::max(not_before(), again);
+    give_up_ = std::min(give_up_, now);
+  } else if (!says_when) {
+    give_up_ = std::min(give_up_, now + kConnectAgainNs);
+  }
 }
 
 // What is under way may still be acknowledged; new messages go elsewhere.
@@ -166,6 +214,7 @@ void ProducerLink::go_away(MonotonicNanos now) {
   if (endpoint) redirected_ = std::move(*endpoint);
   leaving_ = true;
   leave_ = std::max(now, told.deadline);
+  if (redirected_) leave_ = std::max(leave_, redirect_not_before_);
 }
 
 void ProducerLink::leave(MonotonicNanos now) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "dataplane/client/address_lookup.h"
 #include "dataplane/client/producer_config.h"
 #include "dataplane/client/session_core.h"
 #include "dataplane/client/udp_transport.h"
@@ -20,6 +21,7 @@ struct LinkOptions {
   pdp::ProducerKey key{};
   std::string session_name;
   bool suits_shard = false;
+  AddressLookup::Resolve resolve = &client::resolve;
 };
 
 // One thread.
@@ -51,9 +53,10 @@ class ProducerLink {
   [[nodiscard]] bool takes_messages() const { return !leaving_; }
   // Whether the node said on which shard it is answering, since start() or change_port().
   [[nodiscard]] bool knows_shard() const { return knows_shard_; }
-  // -1: there is no socket now.
+  // To wait for with poll(2), until something came: datagrams, or the node's address. -1: nothing
+  // will.
   [[nodiscard]] int descriptor() const {
-    return transport_ == nullptr ? -1 : transport_->descriptor();
+    return transport_ == nullptr ? lookup_.descriptor() : transport_->descriptor();
   }
   [[nodiscard]] bool waits_to_send() const { return pending_begin_ != pending_end_; }
   [[nodiscard]] MonotonicNanos next_deadline() const;
@@ -66,7 +69,15 @@ class ProducerLink {
 
  private:
   [[nodiscard]] const Endpoint& target() const;
+  [[nodiscard]] bool has_others() const { return config_.endpoints.size() > 1 || redirected_; }
+  [[nodiscard]] MonotonicNanos& not_before() {
+    return redirected_ ? redirect_not_before_ : not_before_[endpoint_];
+  }
+  void disconnect(MonotonicNanos now);
   void connect(MonotonicNanos now);
+  void take_addresses(MonotonicNanos now);
+  void connect_to(const UdpAddress& address, MonotonicNanos now);
+  void refused(MonotonicNanos now);
   void move_on(MonotonicNanos now);
   void go_away(MonotonicNanos now);
   void leave(MonotonicNanos now);
@@ -81,6 +92,11 @@ class ProducerLink {
   std::size_t endpoint_ = 0;
   std::size_t address_ = 0;  // of those that the endpoint's name has
   std::optional<Endpoint> redirected_;
+  AddressLookup lookup_;
+  std::optional<UdpAddress> connected_to_;
+  // When each endpoint may be asked next, and one that others redirect to.
+  std::vector<MonotonicNanos> not_before_;
+  MonotonicNanos redirect_not_before_;
   MonotonicNanos give_up_ = kNever;  // when the node is thought not to answer
   MonotonicNanos leave_ = kNever;    // when a node that goes away is left at the latest
   bool leaving_ = false;

@@ -8,6 +8,28 @@
 #include "dataplane/door/pdp/wire.h"
 
 namespace penstock::client {
+namespace {
+
+// Returns an error of getaddrinfo(3), or 0.
+int look_up(const Endpoint& endpoint, int flags, std::vector<UdpAddress>& addresses) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_NUMERICSERV | flags;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(endpoint.port);
+  const int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) return error;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    if (one->ai_addrlen > sizeof(sockaddr_storage)) continue;
+    UdpAddress address{.bytes = one->ai_addrlen};
+    std::memcpy(&address.storage, one->ai_addr, one->ai_addrlen);
+    addresses.push_back(address);
+  }
+  freeaddrinfo(found);
+  return 0;
+}
+
+}  // namespace
 
 const sockaddr* UdpAddress::get() const {
   // The system's own way to say that the storage holds an address of one family or another.
@@ -49,30 +71,21 @@ std::string to_string(const Endpoint& endpoint) {
   return (is_ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + port;
 }
 
+std::optional<std::vector<UdpAddress>> numeric_addresses(const Endpoint& endpoint) {
+  std::vector<UdpAddress> addresses;
+  if (look_up(endpoint, AI_NUMERICHOST, addresses) != 0 || addresses.empty()) return std::nullopt;
+  return addresses;
+}
+
 Result<std::vector<UdpAddress>> resolve(const Endpoint& endpoint) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(endpoint.port);
-  int error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
-  if (error == EAI_NONAME || error == EAI_ADDRFAMILY) {
-    // A host without a network has its loopback addresses still.
-    hints.ai_flags = AI_NUMERICSERV;
-    error = getaddrinfo(endpoint.host.c_str(), port.c_str(), &hints, &found);
-  }
+  std::vector<UdpAddress> addresses;
+  int error = look_up(endpoint, AI_ADDRCONFIG, addresses);
+  // A host without a network has its loopback addresses still.
+  if (error == EAI_NONAME || error == EAI_ADDRFAMILY) error = look_up(endpoint, 0, addresses);
   if (error != 0) {
     return fail(Errc::kUnavailable,
                 "endpoint " + to_string(endpoint) + ": " + std::string(gai_strerror(error)));
   }
-  std::vector<UdpAddress> addresses;
-  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
-    if (one->ai_addrlen > sizeof(sockaddr_storage)) continue;
-    UdpAddress address{.bytes = one->ai_addrlen};
-    std::memcpy(&address.storage, one->ai_addr, one->ai_addrlen);
-    addresses.push_back(address);
-  }
-  freeaddrinfo(found);
   if (addresses.empty()) {
     return fail(Errc::kUnavailable, "endpoint " + to_string(endpoint) + ": no UDP address");
   }

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct UdpAddress {
   [[nodiscard]] bool is_ipv6() const { return storage.ss_family == AF_INET6; }
 };
 
+// Of a host that is an address and no name; nothing else is asked.
+[[nodiscard]] std::optional<std::vector<UdpAddress>> numeric_addresses(const Endpoint& endpoint);
 // All addresses of the host, in the system's order; at least one. Blocks as getaddrinfo(3) does.
 [[nodiscard]] Result<std::vector<UdpAddress>> resolve(const Endpoint& endpoint);
 

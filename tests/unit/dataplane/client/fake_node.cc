@@ -43,7 +43,11 @@ std::vector<StoredMessage> messages_of(const pdp::DataBody& data,
 }  // namespace
 
 FakeNode::FakeNode(const FakeNodeOptions& node_options, std::uint64_t seed)
-    : options(node_options), rng_(seed), boot_(rng_.next()) {}
+    : refuse_ms(node_options.refuse_ms),
+      refuses(node_options.refuses),
+      options(node_options),
+      rng_(seed),
+      boot_(rng_.next()) {}
 
 template <class Body>
 void FakeNode::say(FakeSession& session, pdp::FrameType type, const Body& body, Bytes tail) {

@@ -24,6 +24,8 @@ struct FakeNodeOptions {
   std::uint16_t frame_bytes_max = pdp::kFrameBytesMax;
   std::string key_name;  // empty: without a key
   pdp::ProducerKey key{};
+  bool refuses = false;  // REFUSE answers each OPEN, with that time
+  std::uint32_t refuse_ms = 0;
 };
 
 struct StoredMessage {
@@ -82,8 +84,8 @@ class FakeNode {
   std::uint64_t duplicates = 0;
   std::uint64_t resets = 0;
   std::uint64_t opens = 0;
-  std::uint32_t refuse_ms = 0;  // REFUSE answers each OPEN, with that time
-  bool refuses = false;
+  std::uint32_t refuse_ms;
+  bool refuses;
   bool resets_strangers = true;
   FakeNodeOptions options;
 

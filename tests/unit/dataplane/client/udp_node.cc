@@ -49,7 +49,12 @@ void UdpNode::run() {
     // As a NIC would: a port always leads to the same shard.
     node_.options.shard =
         static_cast<std::uint16_t>(ntohs(from.sin_port) * 2654435761U >> 16U) % shards;
-    node_.receive(std::span(buffer).first(static_cast<std::size_t>(count)));
+    const auto datagram = std::span(buffer).first(static_cast<std::size_t>(count));
+    if (only_resets_.load()) {
+      node_.forget_connections();
+      if (load<pdp::FrameHeader>(datagram).connection == 0) continue;
+    }
+    node_.receive(datagram);
     node_.make_durable(true);
     if (goes_away_.exchange(false)) node_.say_go_away(pdp::GoAwayReason::kRedirect, other_);
     node_.answer();

@@ -20,6 +20,8 @@ class UdpNode {
   [[nodiscard]] std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   void go_away(const std::string& endpoint);
+  // From now on it forgets its connections and answers no opening.
+  void only_reset() { only_resets_.store(true); }
   // After that node() may be looked at.
   void stop();
   [[nodiscard]] FakeNode& node() { return node_; }
@@ -33,6 +35,7 @@ class UdpNode {
   std::uint16_t port_;
   std::atomic<bool> stops_{false};
   std::atomic<bool> goes_away_{false};
+  std::atomic<bool> only_resets_{false};
   std::atomic<std::uint64_t> stored_{0};
   std::string other_;
   std::thread thread_;
