@@ -1,7 +1,6 @@
 #include "dataplane/client/message_queue.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace penstock::client {
 namespace {
@@ -108,7 +107,10 @@ void MessageQueue::done(std::uint64_t messages) {
 }
 
 void MessageQueue::notify() {
-  if (waiting_.load(std::memory_order_seq_cst) == 0) return;
+  if (waiting_.load(std::memory_order_seq_cst) != 0) wake();
+}
+
+void MessageQueue::wake() {
   const std::scoped_lock lock(room_mutex_);
   room_.notify_all();
 }
@@ -120,17 +122,10 @@ void MessageQueue::wait_for_none(std::int64_t time_ns) {
   waiting_.fetch_sub(1, std::memory_order_seq_cst);
 }
 
-bool MessageQueue::wait_for_room(std::int64_t time_ns) {
-  const auto has_room = [this] {
-    const std::uint64_t used =
-        tail_.load(std::memory_order_acquire) - head_.load(std::memory_order_acquire);
-    return is_closed() || (messages() < messages_max_ && used <= memory_.size() / 2);
-  };
-  waiting_.fetch_add(1, std::memory_order_seq_cst);
-  std::unique_lock lock(room_mutex_);
-  const bool found = room_.wait_for(lock, std::chrono::nanoseconds(time_ns), has_room);
-  waiting_.fetch_sub(1, std::memory_order_seq_cst);
-  return found;
+bool MessageQueue::has_room() const {
+  const std::uint64_t used =
+      tail_.load(std::memory_order_acquire) - head_.load(std::memory_order_acquire);
+  return is_closed() || (messages() < messages_max_ && used <= memory_.size() / 2);
 }
 
 }  // namespace penstock::client

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <vector>
@@ -26,8 +27,12 @@ class MessageQueue {
 
   // Any thread. False: full, or closed.
   [[nodiscard]] bool push(const OutgoingMessage& message, std::uint64_t opaque, MonotonicNanos now);
-  // Any thread: waits for room, at most that long. False: there is none.
-  bool wait_for_room(std::int64_t time_ns);
+  // Any thread: waits for room or until `or_until()` is true, at most that long. Whoever makes that
+  // true calls wake().
+  template <class OrUntil>
+  void wait_for_room(std::int64_t time_ns, OrUntil or_until);
+  // Any thread: whoever waits may look.
+  void wake();
   // Any thread: waits until nothing is held, at most that long.
   void wait_for_none(std::int64_t time_ns);
   // Any thread: nothing is taken any more.
@@ -60,6 +65,7 @@ class MessageQueue {
     std::int64_t queued_ns = 0;
   };
   static constexpr std::uint32_t kWrap = 0;
+  [[nodiscard]] bool has_room() const;
   [[nodiscard]] static std::size_t record_bytes(const OutgoingMessage& message);
   void notify();
 
@@ -75,5 +81,13 @@ class MessageQueue {
   alignas(64) std::atomic<std::uint64_t> tail_{0};
   alignas(64) std::atomic<std::uint64_t> head_{0};
 };
+
+template <class OrUntil>
+void MessageQueue::wait_for_room(std::int64_t time_ns, OrUntil or_until) {
+  waiting_.fetch_add(1, std::memory_order_seq_cst);
+  std::unique_lock lock(room_mutex_);
+  room_.wait_for(lock, std::chrono::nanoseconds(time_ns), [&] { return has_room() || or_until(); });
+  waiting_.fetch_sub(1, std::memory_order_seq_cst);
+}
 
 }  // namespace penstock::client

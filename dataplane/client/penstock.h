@@ -1,9 +1,9 @@
 /* The C interface of Penstock's producer library. Names are those that users of librdkafka know.
  *
  * A producer has a thread of its own. Messages go in by penstock_produce() from any thread; what
- * became of each is reported by the callback, which penstock_poll(), penstock_flush() and
- * penstock_close() call on the thread that calls them. Each produced message is reported exactly
- * once.
+ * became of each is reported by the callback. It is called by penstock_poll(), penstock_flush(),
+ * penstock_close(), penstock_producer_destroy() and a penstock_produce() that waits for room, on
+ * the thread that calls these, by one at a time. Each produced message is reported exactly once.
  *
  * Structures begin with their size, to be set by the caller to sizeof: a later version of the
  * library that knows more fields takes the shorter one of an older program. Manual pages:
@@ -68,6 +68,9 @@ typedef struct penstock_report_s {
   void* opaque;
 } penstock_report_t;
 
+/* It must not throw or destroy the producer. It may produce, which never waits then; penstock_poll(),
+ * penstock_flush() and penstock_close() do nothing in it.
+ */
 typedef void (*penstock_report_cb)(const penstock_report_t* report, void* opaque);
 
 typedef struct penstock_stats_s {
@@ -104,7 +107,11 @@ PENSTOCK_API penstock_producer_t* penstock_producer_new(const penstock_conf_t* c
 /* Gives up at once what is not reported; penstock_close() before it waits. */
 PENSTOCK_API void penstock_producer_destroy(penstock_producer_t* producer);
 
-#define PENSTOCK_F_BLOCK 1 /* wait for room instead of PENSTOCK_ERR_QUEUE_FULL */
+/* Wait for room instead of PENSTOCK_ERR_QUEUE_FULL. A message takes room until it is reported, so
+ * what is known is reported meanwhile: a program needs no other thread that polls, and must not
+ * hold a lock that its callback takes. A node that is away makes no room, message.timeout.ms does.
+ */
+#define PENSTOCK_F_BLOCK 1
 
 /* Takes a copy of the message. */
 PENSTOCK_API penstock_err_t penstock_produce(penstock_producer_t* producer,

@@ -2,8 +2,6 @@
 // program stays compatible with later versions of the library. Header only.
 #pragma once
 
-#include <penstock.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -11,6 +9,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "penstock.h"
 
 namespace penstock {
 
@@ -38,7 +38,9 @@ class Conf {
   std::unique_ptr<penstock_conf_t, void (*)(penstock_conf_t*)> conf_;
 };
 
-// Called by poll(), flush() and close(). It must not throw.
+// Called by poll(), flush(), close(), the destructor, and by a produce() that waits for room: on
+// the thread that calls these, by one at a time. It must not throw, and may produce, which never
+// waits then; poll(), flush() and close() do nothing there.
 using ReportFunction = std::function<void(const penstock_report_t&)>;
 
 class Producer {
@@ -59,6 +61,7 @@ class Producer {
     if (!producer_) throw SettingError(why);
   }
 
+  // `block`: wait for room, see PENSTOCK_F_BLOCK.
   penstock_err_t produce(const std::string& subject, std::string_view payload,
                          std::string_view key = {}, void* opaque = nullptr, bool block = true) {
     penstock_message_t message{};

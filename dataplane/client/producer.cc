@@ -41,6 +41,10 @@ struct Producer::Parts {
         wake_descriptor(wake),
         loop(config, key, messages, listener == nullptr ? nullptr : &deliveries, wake) {}
   ~Parts() { ::close(wake_descriptor); }
+  // Whether the caller is called by on_delivery().
+  [[nodiscard]] bool is_reporting_here() const {
+    return listener != nullptr && deliveries.is_handing_out_here();
+  }
 
   ProducerConfig config;
   DeliveryListener* listener;
@@ -84,9 +88,11 @@ Produced Producer::produce(const OutgoingMessage& message, std::uint64_t opaque,
   }
   while (!parts.messages.push(message, opaque, parts.clock.monotonic_now())) {
     if (parts.messages.is_closed()) return Produced::kClosed;
-    if (when_full == WhenFull::kFail) return Produced::kQueueFull;
+    if (when_full == WhenFull::kFail || parts.is_reporting_here()) return Produced::kQueueFull;
     parts.loop.wake_if_asleep();
-    parts.messages.wait_for_room(kWaitStepNs);
+    // Messages make room by being reported, and this may be the only thread that could do that.
+    if (poll(0) != 0) continue;
+    parts.messages.wait_for_room(kWaitStepNs, [&] { return !parts.deliveries.empty(); });
   }
   parts.loop.wake_if_asleep();
   return Produced::kQueued;
@@ -94,7 +100,7 @@ Produced Producer::produce(const OutgoingMessage& message, std::uint64_t opaque,
 
 std::size_t Producer::poll(std::int64_t timeout_ms) {
   Parts& parts = *parts_;
-  if (parts.listener == nullptr) return 0;
+  if (parts.listener == nullptr || parts.is_reporting_here()) return 0;
   const auto take = [&] {
     const std::size_t taken =
         parts.deliveries.take(kDeliveriesPerPoll, [&](const Delivery& delivery) {
@@ -113,6 +119,7 @@ std::size_t Producer::poll(std::int64_t timeout_ms) {
 
 bool Producer::flush(std::int64_t timeout_ms) {
   Parts& parts = *parts_;
+  if (parts.is_reporting_here()) return false;
   const MonotonicNanos end = parts.clock.monotonic_now() + timeout_ms * kNanosPerMilli;
   parts.loop.requests.flush.store(true, std::memory_order_release);
   parts.loop.wake();
@@ -138,6 +145,7 @@ void Producer::purge(bool sent_too) {
 
 bool Producer::close(std::int64_t timeout_ms) {
   Parts& parts = *parts_;
+  if (parts.is_reporting_here()) return false;
   if (!parts.thread.joinable()) return true;
   const MonotonicNanos end = parts.clock.monotonic_now() + timeout_ms * kNanosPerMilli;
   parts.messages.close();

@@ -36,7 +36,8 @@ struct Delivery {
 class DeliveryListener {
  public:
   virtual ~DeliveryListener() = default;
-  // Called by the thread that calls poll(), flush() or close(). It may produce, with kFail.
+  // Called by the thread that calls poll(), flush(), close(), or waits in produce(): by one at a
+  // time. It may produce, which waits for no room then; poll(), flush() and close() do nothing.
   virtual void on_delivery(const Delivery& delivery) = 0;
 };
 
@@ -64,8 +65,9 @@ class Producer {
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
-  // Takes a copy. `opaque` comes back with the report. Where blocking would be needed for long,
-  // the message time-out makes room.
+  // Takes a copy. `opaque` comes back with the report. With kBlock it waits for room and reports
+  // what is known meanwhile, so that one thread alone gets on. A message takes room until it is
+  // reported; where the node is away for long, the message time-out makes some.
   [[nodiscard]] Produced produce(const OutgoingMessage& message, std::uint64_t opaque,
                                  WhenFull when_full = WhenFull::kFail);
   // Reports what is known, waiting for something at most that long. Returns how many.

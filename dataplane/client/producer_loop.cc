@@ -119,7 +119,10 @@ void ProducerLoop::turn(MonotonicNanos now) {
     link->link.send(now);
     link->link.follow_events(now);
   }
-  if (reported_ != 0 && deliveries_ != nullptr) deliveries_->wake();
+  if (reported_ != 0 && deliveries_ != nullptr) {
+    deliveries_->wake();
+    messages_.wake();
+  }
   publish(now);
 }
 

@@ -167,6 +167,57 @@ TEST_F(ProducerTest, AFullQueueIsToldAndMakesRoomWhenMessagesExpire) {
   EXPECT_EQ(producer_->produce({.subject = "a"}, 100), Produced::kQueued);
 }
 
+TEST_F(ProducerTest, OneThreadThatWaitsForRoomIsServedItsReports) {
+  UdpNode node;
+  set("queue.buffering.max.messages", "10");
+  start(node.endpoint());
+  produce(0, 500);
+  EXPECT_GE(reports_.outcomes.size(), 490U);
+  EXPECT_TRUE(producer_->close(kLongMs));
+  EXPECT_EQ(reports_.count(Outcome::kAcknowledged), 500U);
+}
+
+TEST_F(ProducerTest, OneThreadThatWaitsForRoomGetsItWhenMessagesExpire) {
+  set("queue.buffering.max.messages", "10");
+  set("message.timeout.ms", "100");
+  start("127.0.0.1:1");
+  produce(0, 30);
+  EXPECT_GE(reports_.count(Outcome::kExpired), 20U);
+  EXPECT_FALSE(producer_->close(0));
+  EXPECT_EQ(reports_.outcomes.size(), 30U);
+}
+
+TEST_F(ProducerTest, ACallbackNeverWaits) {
+  struct Chain final : DeliveryListener {
+    void on_delivery(const Delivery& delivery) override {
+      if (delivery.opaque != 0) return;
+      produced = {producer->produce({.subject = "t.a"}, 1, WhenFull::kBlock),
+                  producer->produce({.subject = "t.a"}, 2, WhenFull::kBlock)};
+      polled = producer->poll(kLongMs);
+      flushed = producer->flush(kLongMs);
+      closed = producer->close(kLongMs);
+    }
+    Producer* producer = nullptr;
+    std::vector<Produced> produced;
+    std::size_t polled = 1;
+    bool flushed = true;
+    bool closed = true;
+  };
+  set("bootstrap.servers", "127.0.0.1:1");
+  set("queue.buffering.max.messages", "1");
+  set("message.timeout.ms", "50");
+  Chain chain;
+  auto producer = Producer::start(config_, &chain);
+  ASSERT_TRUE(producer.has_value());
+  chain.producer = producer->get();
+  ASSERT_EQ((*producer)->produce({.subject = "t.a"}, 0), Produced::kQueued);
+  EXPECT_TRUE((*producer)->flush(kLongMs));
+  EXPECT_EQ(chain.produced, (std::vector{Produced::kQueued, Produced::kQueueFull}));
+  EXPECT_EQ(chain.polled, 0U);
+  EXPECT_FALSE(chain.flushed);
+  EXPECT_FALSE(chain.closed);
+}
+
 TEST_F(ProducerTest, WhatCannotBeSentIsRefusedAtOnce) {
   start("127.0.0.1:1");
   const std::vector<std::byte> long_payload(9000);
