@@ -39,6 +39,8 @@ class DeliveryQueue {
     }
     return taken;
   }
+  // Until nobody is in take(), but for those who come later.
+  void wait_for_taker() { const std::scoped_lock lock(take_mutex_); }
   // Whether the caller is called by take(), which must not be called again then.
   [[nodiscard]] bool is_handing_out_here() const {
     return taker_.load(std::memory_order_relaxed) == std::this_thread::get_id();

@@ -121,7 +121,7 @@ bool Producer::flush(std::int64_t timeout_ms) {
   Parts& parts = *parts_;
   if (parts.is_reporting_here()) return false;
   const MonotonicNanos end = parts.clock.monotonic_now() + timeout_ms * kNanosPerMilli;
-  parts.loop.requests.flush.store(true, std::memory_order_release);
+  parts.loop.requests.flushing.fetch_add(1, std::memory_order_release);
   parts.loop.wake();
   while (parts.messages.messages() != 0) {
     const std::int64_t left_ns = end - parts.clock.monotonic_now();
@@ -133,8 +133,11 @@ bool Producer::flush(std::int64_t timeout_ms) {
       poll(std::max<std::int64_t>(wait_ns / kNanosPerMilli, 1));
     }
   }
-  parts.loop.requests.flush.store(false, std::memory_order_release);
-  return parts.messages.messages() == 0;
+  parts.loop.requests.flushing.fetch_sub(1, std::memory_order_release);
+  if (parts.messages.messages() != 0) return false;
+  // A message makes room before its callback runs, which may be in another thread.
+  parts.deliveries.wait_for_taker();
+  return true;
 }
 
 void Producer::purge(bool sent_too) {

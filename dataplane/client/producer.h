@@ -73,7 +73,7 @@ class Producer {
   // Reports what is known, waiting for something at most that long. Returns how many.
   std::size_t poll(std::int64_t timeout_ms);
   // Sends what waits, and reports until nothing is held any more or the time is over. Returns
-  // whether nothing is.
+  // whether nothing is; then each on_delivery() is over too, also in other threads.
   bool flush(std::int64_t timeout_ms);
   // Gives up what was not sent yet, or all.
   void purge(bool sent_too);

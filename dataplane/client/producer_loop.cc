@@ -115,7 +115,7 @@ void ProducerLoop::turn(MonotonicNanos now) {
   fill();
   expire_queued(now);
   for (const auto& link : links_) {
-    if (requests.flush.load(std::memory_order_relaxed)) link->link.core().flush();
+    if (requests.flushing.load(std::memory_order_relaxed) != 0) link->link.core().flush();
     link->link.send(now);
     link->link.follow_events(now);
   }

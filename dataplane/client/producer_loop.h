@@ -21,7 +21,7 @@ namespace penstock::client {
 
 // What the application's threads ask of the loop.
 struct LoopRequests {
-  std::atomic<bool> flush{false};
+  std::atomic<unsigned> flushing{0};  // threads
   std::atomic<bool> purge_unsent{false};
   std::atomic<bool> purge_all{false};
   std::atomic<bool> close{false};

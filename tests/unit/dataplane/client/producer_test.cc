@@ -259,6 +259,52 @@ TEST_F(ProducerTest, SeveralThreadsProduceAtATime) {
   EXPECT_EQ(numbers(node).size(), 20'000U);
 }
 
+TEST_F(ProducerTest, WhoFlushesLongerIsNotForgottenWhenAnotherHasEnough) {
+  std::uint16_t port = 0;
+  {
+    const UdpNode gone;
+    port = gone.port();
+  }
+  set("bootstrap.servers", "127.0.0.1:" + std::to_string(port));
+  set("linger.ms", "600000");
+  auto producer = Producer::start(config_, &reports_);
+  ASSERT_TRUE(producer.has_value());
+  producer_ = std::move(*producer);
+  produce(0, 1);
+  bool flushed = false;
+  std::thread longer([&] { flushed = producer_->flush(kLongMs); });
+  EXPECT_FALSE(producer_->flush(100));
+  produce(1, 1);
+  const UdpNode node({}, port);
+  longer.join();
+  EXPECT_TRUE(flushed);
+}
+
+TEST_F(ProducerTest, FlushingIsOverWhenTheLastReportWasTaken) {
+  struct Slow final : DeliveryListener {
+    void on_delivery(const Delivery&) override {
+      begun = true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      ended = true;
+    }
+    std::atomic<bool> begun{false};
+    std::atomic<bool> ended{false};
+  };
+  UdpNode node;
+  set("bootstrap.servers", node.endpoint());
+  Slow slow;
+  auto producer = Producer::start(config_, &slow);
+  ASSERT_TRUE(producer.has_value());
+  ASSERT_EQ((*producer)->produce({.subject = "t.a"}, 0), Produced::kQueued);
+  std::thread poller([&] {
+    while (!slow.begun) (*producer)->poll(10);
+  });
+  while (!slow.begun) std::this_thread::yield();
+  EXPECT_TRUE((*producer)->flush(kLongMs));
+  EXPECT_TRUE(slow.ended);
+  poller.join();
+}
+
 // ---- Settings ------------------------------------------------------------------------------
 
 TEST(ProducerConfigTest, SettingsAreTakenByTheirNames) {
