@@ -67,6 +67,14 @@ bool MessageQueue::push(const OutgoingMessage& message, std::uint64_t opaque, Mo
   return true;
 }
 
+void MessageQueue::close() {
+  {
+    const std::scoped_lock lock(push_mutex_);
+    is_closed_.store(true, std::memory_order_release);
+  }
+  wake();
+}
+
 bool MessageQueue::front(QueuedMessage& queued) {
   std::uint64_t head = head_.load(std::memory_order_relaxed);
   // acquire: the record is seen before the position that announces it.

@@ -35,8 +35,8 @@ class MessageQueue {
   void wake();
   // Any thread: waits until nothing is held, at most that long.
   void wait_for_none(std::int64_t time_ns);
-  // Any thread: nothing is taken any more.
-  void close() { is_closed_.store(true, std::memory_order_release); }
+  // Any thread: nothing is taken any more once it returns.
+  void close();
   [[nodiscard]] bool is_closed() const { return is_closed_.load(std::memory_order_acquire); }
   // Whether a message could ever be pushed.
   [[nodiscard]] bool takes(const OutgoingMessage& message) const;

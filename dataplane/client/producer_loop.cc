@@ -88,6 +88,7 @@ void ProducerLoop::run() {
     turn(clock_.monotonic_now());
     rest(clock_.monotonic_now());
   }
+  fail_queued(Outcome::kPurged);  // should anything be left: each is reported
   publish(clock_.monotonic_now() + kPublishNs);
   if (deliveries_ != nullptr) deliveries_->wake();
   const std::scoped_lock lock(ended_mutex_);

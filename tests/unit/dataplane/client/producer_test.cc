@@ -305,6 +305,36 @@ TEST_F(ProducerTest, FlushingIsOverWhenTheLastReportWasTaken) {
   poller.join();
 }
 
+TEST_F(ProducerTest, WhatIsTakenWhileItClosesIsReportedToo) {
+  set("bootstrap.servers", "127.0.0.1:1");
+  for (int round = 0; round < 100; ++round) {
+    struct Count final : DeliveryListener {
+      void on_delivery(const Delivery&) override { ++reported; }
+      std::uint64_t reported = 0;
+    } count;
+    auto producer = Producer::start(config_, &count);
+    ASSERT_TRUE(producer.has_value());
+    std::atomic<std::uint64_t> taken{0};
+    std::atomic<unsigned> at_work{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([&] {
+        ++at_work;
+        Produced produced = Produced::kQueued;
+        while (produced != Produced::kClosed) {
+          produced = (*producer)->produce({.subject = "t.a"}, 0);
+          if (produced == Produced::kQueued) ++taken;
+        }
+      });
+    }
+    while (at_work != 3 || taken == 0) std::this_thread::yield();
+    (*producer)->close(0);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(count.reported, taken);
+    EXPECT_EQ((*producer)->statistics().messages_held, 0U);
+  }
+}
+
 // ---- Settings ------------------------------------------------------------------------------
 
 TEST(ProducerConfigTest, SettingsAreTakenByTheirNames) {
