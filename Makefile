@@ -118,10 +118,11 @@ WITH_dataplane := dataplane storage base
 WITH_control   := control dataplane storage base
 
 # How a source file is compiled follows from the library it belongs to or, in tests/unit, mirrors.
-# Everything else (perf, sim, fuzz, ...) may use all of the house.
+# Everything else (perf, sim, fuzz, ...) may use all of the house. Other people's programs outlive a
+# producer that the system denies memory or a thread: what the client has begun is undone then.
 FLAGS_base      = $(CFLAGS_base) -fno-exceptions
 FLAGS_storage   = $(CFLAGS_storage) -fno-exceptions
-FLAGS_dataplane = $(CFLAGS_dataplane) -fno-exceptions
+FLAGS_dataplane = $(CFLAGS_dataplane) $(if $(filter client,$(word 2,$(1))),,-fno-exceptions)
 FLAGS_control   = $(CFLAGS_control)
 FLAGS_perf      = $(CFLAGS_control)
 FLAGS_tests     = $(CFLAGS_$(firstword $(filter $(LIBRARIES),$(word 3,$(1))) control))

@@ -31,6 +31,7 @@ typedef enum penstock_err_e {
   PENSTOCK_ERR_CLOSED = 5,
   PENSTOCK_ERR_TIMED_OUT = 6, /* not everything was reported in time */
   PENSTOCK_ERR_INVALID = 7,   /* an argument or a setting */
+  PENSTOCK_ERR_SYSTEM = 8,    /* the system denies memory or a thread */
   /* of a report */
   PENSTOCK_ERR_EXPIRED = 16,   /* message.timeout.ms */
   PENSTOCK_ERR_PURGED = 17,    /* given up by the caller, or by destroying the producer */
@@ -68,8 +69,8 @@ typedef struct penstock_report_s {
   void* opaque;
 } penstock_report_t;
 
-/* It must not throw or destroy the producer. It may produce, which never waits then; penstock_poll(),
- * penstock_flush() and penstock_close() do nothing in it.
+/* It must not throw or destroy the producer. It may produce, which never waits then;
+ * penstock_poll(), penstock_flush() and penstock_close() do nothing in it.
  */
 typedef void (*penstock_report_cb)(const penstock_report_t* report, void* opaque);
 
@@ -90,7 +91,11 @@ typedef struct penstock_stats_s {
   uint64_t lost; /* messages that never came, as the node counts: fire and forget */
 } penstock_stats_t;
 
+/* No call throws. What is needed and NULL is PENSTOCK_ERR_INVALID where a call returns an error;
+ * the others do nothing and return 0 or NULL. */
+
 /* ---- Settings: penstock.producer(5) lists them all ---- */
+/* NULL: no memory. */
 PENSTOCK_API penstock_conf_t* penstock_conf_new(void);
 PENSTOCK_API void penstock_conf_destroy(penstock_conf_t* conf);
 /* What is wrong is written to errstr, which may be NULL. */

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <new>
+#include <system_error>
 
 #include "base/version.h"
 #include "dataplane/client/penstock.h"
@@ -29,6 +31,7 @@ constexpr ErrorText kErrors[] = {
     {PENSTOCK_ERR_CLOSED,      "CLOSED",      "the producer is closed"                    },
     {PENSTOCK_ERR_TIMED_OUT,   "TIMED_OUT",   "not everything was reported in time"       },
     {PENSTOCK_ERR_INVALID,     "INVALID",     "an argument or a setting is wrong"         },
+    {PENSTOCK_ERR_SYSTEM,      "SYSTEM",      "the system denies memory or a thread"      },
     {PENSTOCK_ERR_EXPIRED,     "EXPIRED",     "not acknowledged within message.timeout.ms"},
     {PENSTOCK_ERR_PURGED,      "PURGED",      "given up"                                  },
     {PENSTOCK_ERR_NO_STREAM,   "NO_STREAM",   "no stream of the node captures the subject"},
@@ -41,10 +44,24 @@ const ErrorText& text_of(penstock_err_t err) {
   return found == std::end(kErrors) ? kUnknown : *found;
 }
 
-void say(const std::string& why, char* errstr, size_t errstr_bytes) {
-  if (errstr != nullptr && errstr_bytes > 0) {
-    std::snprintf(errstr, errstr_bytes, "%s", why.c_str());
+void say(const char* why, char* errstr, size_t errstr_bytes) {
+  if (errstr != nullptr && errstr_bytes > 0) std::snprintf(errstr, errstr_bytes, "%s", why);
+}
+
+// No exception gets into a program that may not know what one is: `denied(why)` stands for it.
+template <class Call, class Denied>
+auto guarded(Call call, Denied denied) noexcept -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return denied("no memory");
+  } catch (const std::exception& exception) {
+    return denied(exception.what());
   }
+}
+
+penstock_err_t guarded(auto call) noexcept {
+  return guarded(call, [](const char*) { return PENSTOCK_ERR_SYSTEM; });
 }
 
 penstock_err_t error_of(const Delivery& delivery) {
@@ -79,6 +96,21 @@ std::span<const std::byte> bytes_of(const void* at, size_t bytes) {
   return {static_cast<const std::byte*>(at), at == nullptr ? 0 : bytes};
 }
 
+bool is_whole(const void* at, size_t bytes) { return at != nullptr || bytes == 0; }
+
+// Whether all is there that the message counts.
+bool is_whole(const penstock_message_t& message) {
+  if (message.subject == nullptr || !is_whole(message.payload, message.payload_bytes) ||
+      !is_whole(message.key, message.key_bytes) ||
+      !is_whole(message.headers, message.header_count)) {
+    return false;
+  }
+  return std::ranges::all_of(
+      std::span(message.headers, message.header_count), [](const penstock_header_t& header) {
+        return header.name != nullptr && is_whole(header.value, header.value_bytes);
+      });
+}
+
 // As a message has them (storage/format/message.h); false: a name or all of them are too long.
 bool encode_headers(const penstock_message_t& message, std::vector<std::byte>& into) {
   constexpr size_t kMax = 65'535;
@@ -105,6 +137,29 @@ bool encode_headers(const penstock_message_t& message, std::vector<std::byte>& i
   return true;
 }
 
+penstock_stats_t stats_of(const penstock::client::ProducerStatistics& now, size_t bytes) {
+  const auto of = [&](Outcome outcome) {
+    return now.sessions.outcomes[static_cast<std::size_t>(outcome)];
+  };
+  std::uint64_t reported = 0;
+  for (const std::uint64_t outcome : now.sessions.outcomes) reported += outcome;
+  const std::uint64_t good = of(Outcome::kAcknowledged) + of(Outcome::kSent);
+  return {.size = std::min(bytes, sizeof(penstock_stats_t)),
+          .messages = now.sessions.messages,
+          .message_bytes = now.sessions.message_bytes,
+          .held = now.messages_held,
+          .acknowledged = good,
+          .failed = reported - good,
+          .frames_sent = now.sessions.frames_sent,
+          .frames_resent = now.sessions.frames_resent,
+          .bytes_sent = now.sessions.bytes_sent,
+          .rtt_min_ns = now.sessions.rtt_min_ns,
+          .rtt_smoothed_ns = now.sessions.rtt_smoothed_ns,
+          .sessions_open = now.sessions_open,
+          .failovers = now.failovers,
+          .lost = now.sessions.lost};
+}
+
 // Since when there is a field: what a caller's shorter structure lacks counts as zero.
 template <class T>
 bool known_copy(const T* from, T& into) {
@@ -123,7 +178,8 @@ struct penstock_conf {
 };
 
 struct penstock_producer final : penstock::client::DeliveryListener {
-  void on_delivery(const Delivery& delivery) override {
+  // A callback that throws all the same ends the program, here and not somewhere later.
+  void on_delivery(const Delivery& delivery) noexcept override {
     const penstock_report_t report{.size = sizeof report,
                                    .err = error_of(delivery),
                                    .may_be_stored = delivery.may_be_stored ? 1 : 0,
@@ -137,35 +193,58 @@ struct penstock_producer final : penstock::client::DeliveryListener {
   std::unique_ptr<Producer> producer;
 };
 
-penstock_conf_t* penstock_conf_new(void) { return new penstock_conf; }
+penstock_conf_t* penstock_conf_new(void) { return new (std::nothrow) penstock_conf; }
 void penstock_conf_destroy(penstock_conf_t* conf) { delete conf; }
 
 penstock_err_t penstock_conf_set(penstock_conf_t* conf, const char* name, const char* value,
                                  char* errstr, size_t errstr_bytes) {
-  if (conf == nullptr || name == nullptr || value == nullptr) return PENSTOCK_ERR_INVALID;
-  const auto set = conf->config.set(name, value);
-  if (set) return PENSTOCK_OK;
-  say(set.error().what, errstr, errstr_bytes);
-  return PENSTOCK_ERR_INVALID;
+  if (conf == nullptr || name == nullptr || value == nullptr) {
+    say("settings, a name or a value are NULL", errstr, errstr_bytes);
+    return PENSTOCK_ERR_INVALID;
+  }
+  return guarded(
+      [&] {
+        const auto set = conf->config.set(name, value);
+        if (set) return PENSTOCK_OK;
+        say(set.error().what.c_str(), errstr, errstr_bytes);
+        return PENSTOCK_ERR_INVALID;
+      },
+      [&](const char* why) {
+        say(why, errstr, errstr_bytes);
+        return PENSTOCK_ERR_SYSTEM;
+      });
 }
 
 void penstock_conf_set_report_cb(penstock_conf_t* conf, penstock_report_cb callback, void* opaque) {
+  if (conf == nullptr) return;
   conf->callback = callback;
   conf->opaque = opaque;
 }
 
 penstock_producer_t* penstock_producer_new(const penstock_conf_t* conf, char* errstr,
                                            size_t errstr_bytes) {
-  auto made = std::make_unique<penstock_producer>();
-  made->callback = conf->callback;
-  made->opaque = conf->opaque;
-  auto started = Producer::start(conf->config, conf->callback == nullptr ? nullptr : made.get());
-  if (!started) {
-    say(started.error().what, errstr, errstr_bytes);
+  if (conf == nullptr) {
+    say("the settings are NULL", errstr, errstr_bytes);
     return nullptr;
   }
-  made->producer = std::move(*started);
-  return made.release();
+  return guarded(
+      [&]() -> penstock_producer_t* {
+        auto made = std::make_unique<penstock_producer>();
+        made->callback = conf->callback;
+        made->opaque = conf->opaque;
+        auto started =
+            Producer::start(conf->config, conf->callback == nullptr ? nullptr : made.get());
+        if (!started) {
+          say(started.error().what.c_str(), errstr, errstr_bytes);
+          return nullptr;
+        }
+        made->producer = std::move(*started);
+        return made.release();
+      },
+      [&](const char* why) -> penstock_producer_t* {
+        say(why, errstr, errstr_bytes);
+        return nullptr;
+      });
 }
 
 void penstock_producer_destroy(penstock_producer_t* producer) { delete producer; }
@@ -173,69 +252,61 @@ void penstock_producer_destroy(penstock_producer_t* producer) { delete producer;
 penstock_err_t penstock_produce(penstock_producer_t* producer, const penstock_message_t* message,
                                 int flags) {
   penstock_message_t known;
-  if (producer == nullptr || !known_copy(message, known) || known.subject == nullptr) {
+  if (producer == nullptr || !known_copy(message, known) || !is_whole(known)) {
     return PENSTOCK_ERR_INVALID;
   }
-  static thread_local std::vector<std::byte> headers;
-  if (!encode_headers(known, headers)) return PENSTOCK_ERR_BAD_FIELD;
-  const penstock::client::OutgoingMessage outgoing{
-      .subject = known.subject,
-      .key = bytes_of(known.key, known.key_bytes),
-      .headers = headers,
-      .payload = bytes_of(known.payload, known.payload_bytes)};
-  const auto when_full = (flags & PENSTOCK_F_BLOCK) != 0 ? penstock::client::WhenFull::kBlock
-                                                         : penstock::client::WhenFull::kFail;
-  return error_of(
-      producer->producer->produce(outgoing, std::bit_cast<std::uint64_t>(known.opaque), when_full));
+  return guarded([&] {
+    static thread_local std::vector<std::byte> headers;
+    if (!encode_headers(known, headers)) return PENSTOCK_ERR_BAD_FIELD;
+    const penstock::client::OutgoingMessage outgoing{
+        .subject = known.subject,
+        .key = bytes_of(known.key, known.key_bytes),
+        .headers = headers,
+        .payload = bytes_of(known.payload, known.payload_bytes)};
+    const auto when_full = (flags & PENSTOCK_F_BLOCK) != 0 ? penstock::client::WhenFull::kBlock
+                                                           : penstock::client::WhenFull::kFail;
+    return error_of(producer->producer->produce(
+        outgoing, std::bit_cast<std::uint64_t>(known.opaque), when_full));
+  });
 }
 
 int penstock_poll(penstock_producer_t* producer, int timeout_ms) {
-  return static_cast<int>(producer->producer->poll(timeout_ms));
+  if (producer == nullptr) return 0;
+  return guarded([&] { return static_cast<int>(producer->producer->poll(timeout_ms)); },
+                 [](const char*) { return 0; });
 }
 
 penstock_err_t penstock_flush(penstock_producer_t* producer, int timeout_ms) {
-  return producer->producer->flush(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT;
+  if (producer == nullptr) return PENSTOCK_ERR_INVALID;
+  return guarded(
+      [&] { return producer->producer->flush(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT; });
 }
 
 void penstock_purge(penstock_producer_t* producer, int sent_too) {
-  producer->producer->purge(sent_too != 0);
+  if (producer != nullptr) producer->producer->purge(sent_too != 0);
 }
 
 penstock_err_t penstock_close(penstock_producer_t* producer, int timeout_ms) {
-  return producer->producer->close(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT;
+  if (producer == nullptr) return PENSTOCK_ERR_INVALID;
+  return guarded(
+      [&] { return producer->producer->close(timeout_ms) ? PENSTOCK_OK : PENSTOCK_ERR_TIMED_OUT; });
 }
 
 size_t penstock_outq_len(penstock_producer_t* producer) {
-  return producer->producer->statistics().messages_held;
+  if (producer == nullptr) return 0;
+  return guarded([&] { return size_t{producer->producer->statistics().messages_held}; },
+                 [](const char*) { return size_t{0}; });
 }
 
 penstock_err_t penstock_stats(penstock_producer_t* producer, penstock_stats_t* stats) {
   if (producer == nullptr || stats == nullptr || stats->size < sizeof stats->size) {
     return PENSTOCK_ERR_INVALID;
   }
-  const auto now = producer->producer->statistics();
-  const auto of = [&](Outcome outcome) {
-    return now.sessions.outcomes[static_cast<std::size_t>(outcome)];
-  };
-  std::uint64_t reported = 0;
-  for (const std::uint64_t outcome : now.sessions.outcomes) reported += outcome;
-  const std::uint64_t good = of(Outcome::kAcknowledged) + of(Outcome::kSent);
-  penstock_stats_t all{.size = std::min(stats->size, sizeof all),
-                       .messages = now.sessions.messages,
-                       .message_bytes = now.sessions.message_bytes,
-                       .held = now.messages_held,
-                       .acknowledged = good,
-                       .failed = reported - good,
-                       .frames_sent = now.sessions.frames_sent,
-                       .frames_resent = now.sessions.frames_resent,
-                       .bytes_sent = now.sessions.bytes_sent,
-                       .rtt_min_ns = now.sessions.rtt_min_ns,
-                       .rtt_smoothed_ns = now.sessions.rtt_smoothed_ns,
-                       .sessions_open = now.sessions_open,
-                       .failovers = now.failovers,
-                       .lost = now.sessions.lost};
-  std::memcpy(stats, &all, all.size);
-  return PENSTOCK_OK;
+  return guarded([&] {
+    const penstock_stats_t all = stats_of(producer->producer->statistics(), stats->size);
+    std::memcpy(stats, &all, all.size);
+    return PENSTOCK_OK;
+  });
 }
 
 const char* penstock_err2str(penstock_err_t err) { return text_of(err).text; }

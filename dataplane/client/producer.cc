@@ -29,18 +29,33 @@ Result<pdp::ProducerKey> read_key(const ProducerConfig& config) {
   return *key;
 }
 
+class EventDescriptor {
+ public:
+  EventDescriptor() : descriptor_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+  ~EventDescriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  EventDescriptor(const EventDescriptor&) = delete;
+  EventDescriptor& operator=(const EventDescriptor&) = delete;
+  // Negative: there is none, errno says why.
+  [[nodiscard]] int get() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
 }  // namespace
 
 struct Producer::Parts {
   Parts(const ProducerConfig& producer_config, const pdp::ProducerKey& key,
-        DeliveryListener* delivery_listener, int wake)
+        DeliveryListener* delivery_listener, std::unique_ptr<EventDescriptor> wake)
       : config(producer_config),
         listener(delivery_listener),
         messages(config.queue_messages_max, config.queue_bytes_max),
         deliveries(config.queue_messages_max),
-        wake_descriptor(wake),
-        loop(config, key, messages, listener == nullptr ? nullptr : &deliveries, wake) {}
-  ~Parts() { ::close(wake_descriptor); }
+        wake_descriptor(std::move(wake)),
+        loop(config, key, messages, listener == nullptr ? nullptr : &deliveries,
+             wake_descriptor->get()) {}
   // Whether the caller is called by on_delivery().
   [[nodiscard]] bool is_reporting_here() const {
     return listener != nullptr && deliveries.is_handing_out_here();
@@ -51,7 +66,7 @@ struct Producer::Parts {
   SystemClock clock;
   MessageQueue messages;
   DeliveryQueue deliveries;
-  int wake_descriptor;
+  std::unique_ptr<EventDescriptor> wake_descriptor;
   ProducerLoop loop;
   std::thread thread;
 };
@@ -61,11 +76,13 @@ Result<std::unique_ptr<Producer>> Producer::start(const ProducerConfig& config,
   if (auto checked = config.check(); !checked) return std::unexpected(checked.error());
   const auto key = read_key(config);
   if (!key) return std::unexpected(key.error());
-  const int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake < 0) return fail_errno(errno, "producer: eventfd");
-  auto parts = std::make_unique<Parts>(config, *key, listener, wake);
-  parts->thread = std::thread([loop = &parts->loop] { loop->run(); });
-  return std::unique_ptr<Producer>(new Producer(std::move(parts)));
+  auto wake = std::make_unique<EventDescriptor>();
+  if (wake->get() < 0) return fail_errno(errno, "producer: eventfd");
+  auto parts = std::make_unique<Parts>(config, *key, listener, std::move(wake));
+  std::unique_ptr<Producer> producer(new Producer(std::move(parts)));
+  // The last that can fail: nothing has to be ended for it.
+  producer->parts_->thread = std::thread([loop = &producer->parts_->loop] { loop->run(); });
+  return producer;
 }
 
 Producer::Producer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

@@ -57,7 +57,8 @@ struct ProducerStatistics {
 // Any thread, unless said otherwise.
 class Producer {
  public:
-  // `listener` outlives the producer; without one nothing is reported.
+  // `listener` outlives the producer; without one nothing is reported. Throws what the standard
+  // library does when the system denies memory or a thread; nothing of it is left then.
   [[nodiscard]] static Result<std::unique_ptr<Producer>> start(const ProducerConfig& config,
                                                                DeliveryListener* listener);
   // As close(0).
