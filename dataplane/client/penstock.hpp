@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -23,7 +24,9 @@ class SettingError : public std::invalid_argument {
 // Settings by the names of penstock.producer(5).
 class Conf {
  public:
-  Conf() : conf_(penstock_conf_new(), penstock_conf_destroy) {}
+  Conf() : conf_(penstock_conf_new(), penstock_conf_destroy) {
+    if (!conf_) throw std::bad_alloc();
+  }
   Conf& set(const std::string& name, const std::string& value) {
     char why[256] = "";
     if (penstock_conf_set(conf_.get(), name.c_str(), value.c_str(), why, sizeof why) !=
@@ -43,22 +46,24 @@ class Conf {
 // waits then; poll(), flush() and close() do nothing there.
 using ReportFunction = std::function<void(const penstock_report_t&)>;
 
+// The settings may serve several producers: a callback is of one of them, and none stays in Conf.
 class Producer {
  public:
   explicit Producer(const Conf& conf, ReportFunction on_report = {})
       : on_report_(std::make_unique<ReportFunction>(std::move(on_report))),
         producer_(nullptr, penstock_producer_destroy) {
-    if (*on_report_) {
-      penstock_conf_set_report_cb(
-          conf.get(),
-          [](const penstock_report_t* report, void* self) {
-            (*static_cast<ReportFunction*>(self))(*report);
-          },
-          on_report_.get());
-    }
+    penstock_conf_set_report_cb(conf.get(), *on_report_ ? call : nullptr, on_report_.get());
     char why[256] = "";
     producer_.reset(penstock_producer_new(conf.get(), why, sizeof why));
+    penstock_conf_set_report_cb(conf.get(), nullptr, nullptr);
     if (!producer_) throw SettingError(why);
+  }
+  Producer(Producer&& other) noexcept = default;
+  // Ends the producer that was here as its destructor does, while its callback is there still.
+  Producer& operator=(Producer&& other) noexcept {
+    producer_ = std::move(other.producer_);
+    on_report_ = std::move(other.on_report_);
+    return *this;
   }
 
   // `block`: wait for room, see PENSTOCK_F_BLOCK.
@@ -92,7 +97,11 @@ class Producer {
   [[nodiscard]] penstock_producer_t* get() const { return producer_.get(); }
 
  private:
-  std::unique_ptr<ReportFunction> on_report_;
+  static void call(const penstock_report_t* report, void* self) {
+    (*static_cast<ReportFunction*>(self))(*report);
+  }
+
+  std::unique_ptr<ReportFunction> on_report_;  // ends behind producer_, which calls it
   std::unique_ptr<penstock_producer_t, void (*)(penstock_producer_t*)> producer_;
 };
 

@@ -30,6 +30,40 @@ std::size_t open_descriptors() {
 
 // ---- penstock.hpp --------------------------------------------------------------------------
 
+TEST(CppLibraryTest, AnAssignedProducerEndsWithItsOwnCallback) {
+  Conf conf;
+  conf.set("bootstrap.servers", kNobody);
+  int first = 0;
+  int second = 0;
+  auto token = std::make_shared<int>();
+  const std::weak_ptr<int> callback_is_there = token;
+  penstock::Producer producer(conf, [&, token](const penstock_report_t&) {
+    EXPECT_FALSE(callback_is_there.expired());
+    ++first;
+  });
+  token.reset();
+  ASSERT_EQ(producer.produce("t.a", "one"), PENSTOCK_OK);
+  producer = penstock::Producer(conf, [&second](const penstock_report_t&) { ++second; });
+  EXPECT_EQ(first, 1);
+  ASSERT_EQ(producer.produce("t.a", "two"), PENSTOCK_OK);
+  producer.close(0ms);
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 1);
+}
+
+TEST(CppLibraryTest, AProducerWithoutACallbackHasNotThatOfAnotherOne) {
+  Conf conf;
+  conf.set("bootstrap.servers", kNobody);
+  int reported = 0;
+  {
+    const penstock::Producer producer(conf, [&reported](const penstock_report_t&) { ++reported; });
+  }
+  penstock::Producer silent(conf);
+  ASSERT_EQ(silent.produce("t.a", "one"), PENSTOCK_OK);
+  silent.close(0ms);
+  EXPECT_EQ(reported, 0);
+}
+
 TEST(CppLibraryTest, OneThreadProducesMoreThanTheQueueHolds) {
   UdpNode node;
   Conf conf;
