@@ -29,6 +29,10 @@ struct ProducerConfig {
   int send_buffer_bytes = 4 << 20U;     // socket.send.buffer.bytes
   int receive_buffer_bytes = 4 << 20U;  // socket.receive.buffer.bytes
 
+  // No setting. A message that fails before it has a sequence gives up all that are produced behind
+  // it, so that none of these takes its sequence.
+  bool keeps_places = false;
+
   // Sets what goes by that name. The error names the value that was wrong and what would be right,
   // and for an unknown name the nearest that there is.
   [[nodiscard]] Result<> set(std::string_view name, std::string_view value);

@@ -181,6 +181,7 @@ void ProducerLoop::fill() {
   QueuedMessage queued;
   has_more_ = false;
   for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
+    if (lost_place_) return fail_queued(Outcome::kPurged);
     if (!messages_.front(queued)) return;
     if (!give_to_session(queued)) return;
     messages_.pop();
@@ -236,6 +237,7 @@ void ProducerLoop::deliver(const Delivery& delivery) { deliveries_->push(deliver
 
 void ProducerLoop::fail(const QueuedMessage& queued, Outcome outcome) {
   ++reported_;
+  lost_place_ = config_.keeps_places;
   if (deliveries_ == nullptr) {
     messages_.done(1);
   } else {

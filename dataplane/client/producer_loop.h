@@ -89,6 +89,7 @@ class ProducerLoop {
   std::size_t filled_bytes_ = 0;  // by it: a frame's worth, then it is another's turn
   std::uint64_t reported_ = 0;    // in this turn
   bool has_more_ = false;         // messages that could be taken at once
+  bool lost_place_ = false;       // keeps_places, and a message failed without a sequence
   bool closing_ = false;
   std::vector<pollfd> waits_;
   MonotonicNanos publish_at_;

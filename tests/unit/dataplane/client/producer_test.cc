@@ -230,6 +230,27 @@ TEST_F(ProducerTest, WhatCannotBeSentIsRefusedAtOnce) {
   EXPECT_EQ(producer_->produce({.subject = "a"}, 0), Produced::kClosed);
 }
 
+TEST_F(ProducerTest, NoMessageTakesThePlaceOfOneThatCannotBeSent) {
+  FakeNodeOptions options;
+  options.frame_bytes_max = 1400;
+  UdpNode node(options);
+  set("session.sockets", "1");
+  config_.keeps_places = true;
+  start(node.endpoint());
+  produce(0, 5);
+  const std::vector<std::byte> long_payload(5000);
+  ASSERT_EQ(producer_->produce({.subject = "t.a", .payload = long_payload}, 5), Produced::kQueued);
+  produce(6, 5);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  produce(11, 5);
+  EXPECT_TRUE(producer_->flush(kLongMs));
+  producer_->close(kLongMs);
+  node.stop();
+  EXPECT_EQ(numbers(node), (std::multiset<std::uint64_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(reports_.count(Outcome::kTooLarge), 1U);
+  EXPECT_EQ(reports_.count(Outcome::kPurged), 10U);
+}
+
 TEST_F(ProducerTest, ClosingInHasteReportsWhatIsHeldAsPurged) {
   start("127.0.0.1:1");
   produce(0, 50);
