@@ -111,7 +111,7 @@ class Publisher final : public client::DeliveryListener {
     if (auto produced = produce_all(); !produced) {
       return std::unexpected(std::move(produced.error()));
     }
-    while (stop == 0 && !producer_->flush(kWaitMs)) show();
+    if (auto flushed = flush(); !flushed) return std::unexpected(std::move(flushed.error()));
     producer_->close(stop == 0 ? kCloseMs : 0);
     progress_.clear();
     return conclude();
@@ -162,7 +162,10 @@ class Publisher final : public client::DeliveryListener {
       if (message->state == PubState::kEnd) return {};
       producer_->poll(0);
       show();
-      if (message->state == PubState::kNothingYet) continue;
+      if (message->state == PubState::kNothingYet) {
+        if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
+        continue;
+      }
       ++taken_;
       if (taken_ <= skip_) continue;
       if (auto produced = produce(*message); !produced) return produced;
@@ -182,6 +185,14 @@ class Publisher final : public client::DeliveryListener {
       }
       if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
       producer_->poll(kWaitMs);
+      show();
+    }
+    return {};
+  }
+
+  Result<> flush() {
+    while (stop == 0 && !producer_->flush(kWaitMs)) {
+      if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
       show();
     }
     return {};

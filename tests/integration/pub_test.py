@@ -89,6 +89,21 @@ class Pub(Producers):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"not sent in time", done.stderr)
 
+    def test_a_node_that_refuses_for_good_is_not_waited_for(self):
+        keys = self.host.folder / "keys"
+        keys.write_text("site " + "a" * 64 + "\n")
+        keys.chmod(0o600)
+        self.start(config(door=f'pdp.keys = "{keys}"\npdp.keys_required = ["0.0.0.0/0"]\n'))
+        done = self.pub(self.file_of([b"a"]))
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn(b"a key is needed", done.stderr)
+        read, write = os.pipe()
+        self.addCleanup(os.close, write)
+        done = self.pub(stdin=read)
+        os.close(read)
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn(b"a key is needed", done.stderr)
+
     def test_an_interrupt_says_what_was_stored(self):
         node = self.start(config())
         read, write = os.pipe()
