@@ -1,6 +1,7 @@
 // `penstock pub`: messages from files or standard input to a node, each acknowledged.
 #include <csignal>
 #include <cstdio>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -107,28 +108,50 @@ class Publisher final : public client::DeliveryListener {
     auto producer = client::Producer::start(*config, this);
     if (!producer) return std::unexpected(std::move(producer.error()));
     producer_ = std::move(*producer);
-    if (auto skipped = skip_stored(); !skipped) return std::unexpected(std::move(skipped.error()));
-    if (auto produced = produce_all(); !produced) {
-      return std::unexpected(std::move(produced.error()));
-    }
-    if (auto flushed = flush(); !flushed) return std::unexpected(std::move(flushed.error()));
-    producer_->close(stop == 0 ? kCloseMs : 0);
+    // What came before an error is stored all the same.
+    Result<> done = skip_stored();
+    if (done) done = produce_all();
+    const auto flushed = flush();
+    if (done) done = flushed;
+    producer_->close(stop == 0 && flushed ? kCloseMs : 0);
     progress_.clear();
-    return conclude();
+    const ExitCode code = conclude();
+    if (!done) return std::unexpected(std::move(done.error()));
+    return code;
   }
 
   void on_delivery(const client::Delivery& delivery) override {
-    const bool good = delivery.outcome == client::Outcome::kAcknowledged ||
-                      delivery.outcome == client::Outcome::kSent;
-    ++(good ? delivered_ : failed_);
-    if (good || stop != 0 || failed_ > kFailuresShown) return;
-    progress_.clear();
-    fmt::print(stderr, "penstock: message {}: {}\n", delivery.opaque, describe(delivery));
-    if (failed_ == kFailuresShown) fmt::print(stderr, "penstock: further ones are only counted\n");
+    switch (delivery.outcome) {
+      case client::Outcome::kAcknowledged:
+      case client::Outcome::kSent: ++delivered_; return;
+      case client::Outcome::kPurged: return;  // by our end: what is left is counted then
+      default: note_failure(delivery.opaque, describe(delivery));
+    }
   }
 
  private:
   static constexpr std::int64_t kCloseMs = 5'000;
+
+  struct FileBegin {
+    std::uint64_t message;  // its first one, of all
+    std::string name;
+  };
+
+  // Of a message of the source, from 1: FILE:LINE.
+  [[nodiscard]] std::string place_of(std::uint64_t message) const {
+    const auto behind = std::ranges::upper_bound(files_, message, {}, &FileBegin::message);
+    const FileBegin& file = *std::prev(behind);
+    return fmt::format("{}:{}", file.name, message - file.message + 1);
+  }
+
+  void note_failure(std::uint64_t message, std::string_view why) {
+    ++failed_;
+    first_failed_ = std::min(first_failed_, message);
+    if (stop != 0 || failed_ > kFailuresShown) return;
+    progress_.clear();
+    fmt::print(stderr, "penstock: {}: {}\n", place_of(message), why);
+    if (failed_ == kFailuresShown) fmt::print(stderr, "penstock: further ones are only counted\n");
+  }
 
   // A named session says how many of its messages the node has: those are not sent again.
   Result<> skip_stored() {
@@ -167,6 +190,7 @@ class Publisher final : public client::DeliveryListener {
         continue;
       }
       ++taken_;
+      if (message->number == 1) files_.push_back({taken_, std::string(message->file)});
       if (taken_ <= skip_) continue;
       if (auto produced = produce(*message); !produced) return produced;
     }
@@ -179,6 +203,11 @@ class Publisher final : public client::DeliveryListener {
           {.subject = options_.subject, .key = {}, .headers = {}, .payload = message.payload},
           taken_);
       if (produced == client::Produced::kQueued) return {};
+      if (produced == client::Produced::kTooLarge) {
+        note_failure(taken_, "longer than a frame may be, about 8.9 KB");
+        return {};
+      }
+      // Of this kind is the subject, which is that of all of them.
       if (produced != client::Produced::kQueueFull) {
         return fail(Errc::kInvalidArgument,
                     fmt::format("{}:{}: {}", message.file, message.number, why_not(produced)));
@@ -200,7 +229,6 @@ class Publisher final : public client::DeliveryListener {
 
   static std::string_view why_not(client::Produced produced) {
     switch (produced) {
-      case client::Produced::kTooLarge: return "longer than a frame may be, about 8.9 KB";
       case client::Produced::kBadSubject: return "the subject is none; see --subject";
       default: return name_of(produced);
     }
@@ -214,23 +242,26 @@ class Publisher final : public client::DeliveryListener {
                    clock_.monotonic_now());
   }
 
-  Result<ExitCode> conclude() {
+  ExitCode conclude() {
     const std::uint64_t skipped = std::min(skip_, taken_);
     const std::uint64_t left = taken_ - skipped - delivered_ - failed_;
+    const std::string first = failed_ == 0 ? "" : place_of(first_failed_);
     if (options_.format == OutputFormat::kJson) {
       print_json({
-          {"messages",      taken_        },
-          {"acknowledged",  delivered_    },
-          {"level",         options_.acks },
-          {"stored_before", skipped       },
-          {"failed",        failed_ + left},
-          {"interrupted",   stop != 0     }
+          {"messages",      taken_                             },
+          {"acknowledged",  delivered_                         },
+          {"level",         options_.acks                      },
+          {"stored_before", skipped                            },
+          {"failed",        failed_ + left                     },
+          {"first_failed",  failed_ == 0 ? Json() : Json(first)},
+          {"interrupted",   stop != 0                          }
       });
     } else if (!options_.quiet || failed_ + left > 0) {
       fmt::print(stderr, "{} messages: {} {}{}{}\n", grouped(taken_), grouped(delivered_),
                  options_.acks == "none" ? "sent" : options_.acks,
                  skipped == 0 ? "" : fmt::format(", {} stored before", grouped(skipped)),
                  failed_ + left == 0 ? "" : fmt::format(", {} failed", grouped(failed_ + left)));
+      if (failed_ > 1) fmt::print(stderr, "the first that failed: {}\n", first);
     }
     if (stop != 0) return ExitCode::kInterrupted;
     return failed_ + left == 0 ? ExitCode::kOk : ExitCode::kFailed;
@@ -240,11 +271,13 @@ class Publisher final : public client::DeliveryListener {
   PubSource source_;
   Progress progress_;
   SystemClock clock_;
-  std::unique_ptr<client::Producer> producer_;
-  std::uint64_t taken_ = 0;      // messages of the source
-  std::uint64_t skip_ = 0;       // of these, the first ones that the node has
-  std::uint64_t delivered_ = 0;  // at their level
+  std::vector<FileBegin> files_;  // that were read
+  std::uint64_t taken_ = 0;       // messages of the source
+  std::uint64_t skip_ = 0;        // of these, the first ones that the node has
+  std::uint64_t delivered_ = 0;   // at their level
   std::uint64_t failed_ = 0;
+  std::uint64_t first_failed_ = std::numeric_limits<std::uint64_t>::max();
+  std::unique_ptr<client::Producer> producer_;  // the last: it reports until it is gone
 };
 
 }  // namespace

@@ -84,6 +84,29 @@ class Pub(Producers):
         self.assertIn(b"no stream of the node captures the subject", done.stderr)
         self.assertIn(b"2 failed", done.stderr)
 
+    def test_a_line_that_no_frame_takes_costs_only_itself(self):
+        node = self.start(config())
+        lines = [b"a", b"x" * 9500, b"b", b"y" * 9500]
+        done = self.pub(self.file_of([b"0"], "before"), self.file_of(lines))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn(b"lines:2: longer than a frame may be", done.stderr)
+        self.assertIn(b"5 messages: 3 durable, 2 failed", done.stderr)
+        self.assertIn(b"lines:2\n", done.stderr)
+        self.assertEqual(sorted(node.payloads()), [b"0", b"a", b"b"])
+        done = self.pub("--format", "json", self.file_of(lines))
+        self.assertEqual(done.returncode, 1, done.stderr)
+        told = json.loads(done.stdout)
+        self.assertEqual((told["acknowledged"], told["failed"]), (2, 2))
+        self.assertRegex(told["first_failed"], "lines:2$")
+
+    def test_what_is_before_a_file_that_is_missing_is_stored(self):
+        node = self.start(config())
+        done = self.pub(self.file_of([b"a", b"b"]), self.host.folder / "nowhere")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(b"nowhere", done.stderr)
+        self.assertIn(b"2 messages: 2 durable", done.stderr)
+        self.assertEqual(node.payloads(), [b"a", b"b"])
+
     def test_a_node_that_is_not_there_is_waited_for_until_it_is_given_up(self):
         done = self.pub("--give-up", "1", input=b"a\n")
         self.assertEqual(done.returncode, 1)
