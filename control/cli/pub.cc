@@ -75,10 +75,11 @@ std::string describe(const client::Delivery& delivery) {
 Result<client::ProducerConfig> config_of(const PubOptions& options) {
   client::ProducerConfig config;
   std::vector<std::pair<std::string, std::string>> settings{
-      {"bootstrap.servers",  options.to                              },
-      {"acks",               options.acks                            },
-      {"client.id",          "penstock-pub"                          },
-      {"message.timeout.ms", std::to_string(options.give_up_s * 1000)},
+      {"bootstrap.servers",  options.to                                      },
+      {"acks",               options.acks                                    },
+      {"client.id",          "penstock-pub"                                  },
+      {"message.timeout.ms",
+       std::to_string(options.session.empty() ? options.give_up_s * 1000 : 0)},
   };
   if (!options.session.empty()) {
     settings.emplace_back("session.name", options.session);
@@ -94,6 +95,15 @@ Result<client::ProducerConfig> config_of(const PubOptions& options) {
   for (const auto& [name, value] : settings) {
     if (auto set = config.set(name, value); !set) return std::unexpected(std::move(set.error()));
   }
+  if (options.session.empty()) return config;
+  // The node counts messages, so each line has to have the sequence that is its number.
+  if (config.message_timeout_ns != 0 || config.sockets != 1) {
+    return fail(
+        Errc::kInvalidArgument,
+        "--session goes with no other session.sockets than 1, and with --give-up instead of "
+        "message.timeout.ms");
+  }
+  config.keeps_places = true;
   return config;
 }
 
@@ -108,6 +118,7 @@ class Publisher final : public client::DeliveryListener {
     auto producer = client::Producer::start(*config, this);
     if (!producer) return std::unexpected(std::move(producer.error()));
     producer_ = std::move(*producer);
+    progressed_ = clock_.monotonic_now();
     // What came before an error is stored all the same.
     Result<> done = skip_stored();
     if (done) done = produce_all();
@@ -123,9 +134,12 @@ class Publisher final : public client::DeliveryListener {
   void on_delivery(const client::Delivery& delivery) override {
     switch (delivery.outcome) {
       case client::Outcome::kAcknowledged:
-      case client::Outcome::kSent: ++delivered_; return;
+      case client::Outcome::kSent:
+        ++delivered_;
+        progressed_ = clock_.monotonic_now();
+        return;
       case client::Outcome::kPurged: return;  // by our end: what is left is counted then
-      default: note_failure(delivery.opaque, describe(delivery));
+      default: note_failure(delivery.opaque, describe(delivery), delivery.session != 0);
     }
   }
 
@@ -144,9 +158,15 @@ class Publisher final : public client::DeliveryListener {
     return fmt::format("{}:{}", file.name, message - file.message + 1);
   }
 
-  void note_failure(std::uint64_t message, std::string_view why) {
+  // `has_place`: it used up its sequence, so that a session can go on behind it.
+  void note_failure(std::uint64_t message, std::string_view why, bool has_place) {
     ++failed_;
     first_failed_ = std::min(first_failed_, message);
+    if (is_session() && !has_place) {
+      to_do_ = fmt::format("{}: shorten it or take it out", place_of(message));
+    } else if (is_session() && to_do_.empty()) {
+      to_do_ = fmt::format("{}: it is left out", place_of(message));
+    }
     if (stop != 0 || failed_ > kFailuresShown) return;
     progress_.clear();
     fmt::print(stderr, "penstock: {}: {}\n", place_of(message), why);
@@ -155,17 +175,35 @@ class Publisher final : public client::DeliveryListener {
 
   // A named session says how many of its messages the node has: those are not sent again.
   Result<> skip_stored() {
-    if (options_.session.empty()) return {};
+    if (!is_session()) return {};
     while (stop == 0) {
       const auto statistics = producer_->statistics();
       if (statistics.sessions_open > 0) {
         skip_ = statistics.first_sequence;
+        is_open_ = true;
         return {};
       }
-      if (auto refused = check_refusal(statistics); !refused) return refused;
+      if (auto waiting = check_node(); !waiting) return waiting;
       producer_->poll(kWaitMs);
     }
     return {};
+  }
+
+  [[nodiscard]] bool is_session() const { return !options_.session.empty(); }
+
+  // Whether it is of use to wait for the node.
+  Result<> check_node() {
+    if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
+    if (!is_session() || options_.give_up_s == 0) return {};
+    const auto statistics = producer_->statistics();
+    const MonotonicNanos now = clock_.monotonic_now();
+    // Messages of a session do not fail one by one: the next would take the sequence of one that
+    // was never sent.
+    if (statistics.messages_held == 0 && is_open_) progressed_ = now;
+    if (now - progressed_ < options_.give_up_s * kNanosPerSecond) return {};
+    return fail(Errc::kIoError,
+                fmt::format("nothing was acknowledged for {} seconds; the same command goes on",
+                            options_.give_up_s));
   }
 
   // A node that will never take the session is an error; one that does not answer is waited for.
@@ -179,14 +217,14 @@ class Publisher final : public client::DeliveryListener {
   }
 
   Result<> produce_all() {
-    while (stop == 0) {
+    while (stop == 0 && to_do_.empty()) {
       auto message = source_.next();
       if (!message) return std::unexpected(std::move(message.error()));
       if (message->state == PubState::kEnd) return {};
       producer_->poll(0);
       show();
       if (message->state == PubState::kNothingYet) {
-        if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
+        if (auto waiting = check_node(); !waiting) return waiting;
         continue;
       }
       ++taken_;
@@ -198,13 +236,13 @@ class Publisher final : public client::DeliveryListener {
   }
 
   Result<> produce(const PubMessage& message) {
-    while (stop == 0) {
+    while (stop == 0 && to_do_.empty()) {
       const auto produced = producer_->produce(
           {.subject = options_.subject, .key = {}, .headers = {}, .payload = message.payload},
           taken_);
       if (produced == client::Produced::kQueued) return {};
       if (produced == client::Produced::kTooLarge) {
-        note_failure(taken_, "longer than a frame may be, about 8.9 KB");
+        note_failure(taken_, "longer than a frame may be, about 8.9 KB", false);
         return {};
       }
       // Of this kind is the subject, which is that of all of them.
@@ -212,7 +250,7 @@ class Publisher final : public client::DeliveryListener {
         return fail(Errc::kInvalidArgument,
                     fmt::format("{}:{}: {}", message.file, message.number, why_not(produced)));
       }
-      if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
+      if (auto waiting = check_node(); !waiting) return waiting;
       producer_->poll(kWaitMs);
       show();
     }
@@ -221,7 +259,7 @@ class Publisher final : public client::DeliveryListener {
 
   Result<> flush() {
     while (stop == 0 && !producer_->flush(kWaitMs)) {
-      if (auto refused = check_refusal(producer_->statistics()); !refused) return refused;
+      if (auto waiting = check_node(); !waiting) return waiting;
       show();
     }
     return {};
@@ -263,6 +301,10 @@ class Publisher final : public client::DeliveryListener {
                  failed_ + left == 0 ? "" : fmt::format(", {} failed", grouped(failed_ + left)));
       if (failed_ > 1) fmt::print(stderr, "the first that failed: {}\n", first);
     }
+    if (!to_do_.empty()) {
+      fmt::print(stderr, "penstock: the session ends at {}, and the same command goes on\n",
+                 to_do_);
+    }
     if (stop != 0) return ExitCode::kInterrupted;
     return failed_ + left == 0 ? ExitCode::kOk : ExitCode::kFailed;
   }
@@ -271,6 +313,9 @@ class Publisher final : public client::DeliveryListener {
   PubSource source_;
   Progress progress_;
   SystemClock clock_;
+  MonotonicNanos progressed_;     // something was acknowledged, or nothing had to be
+  bool is_open_ = false;          // the session, once
+  std::string to_do_;             // not empty: the session ends at a failed message
   std::vector<FileBegin> files_;  // that were read
   std::uint64_t taken_ = 0;       // messages of the source
   std::uint64_t skip_ = 0;        // of these, the first ones that the node has
@@ -306,7 +351,8 @@ void add_pub(CLI::App& program, CommandLine& line) {
   command->add_flag("--whole", options->whole, "a file is one message, not each of its lines");
   command
       ->add_option("--give-up", options->give_up_s,
-                   "seconds after which a message has failed; 0: it is tried for ever")
+                   "seconds after which a message has failed, with --session all that are left; 0: "
+                   "it is tried for ever")
       ->type_name("SECONDS")
       ->capture_default_str();
   command->add_option("-X,--set", options->settings, "a setting of the producer")

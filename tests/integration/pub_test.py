@@ -77,6 +77,29 @@ class Pub(Producers):
         self.assertEqual(told["stored_before"] + told["acknowledged"], len(lines))
         self.assertEqual(node.payloads(), lines)
 
+    def test_a_named_session_ends_at_a_line_that_fails_and_goes_on_without_it(self):
+        node = self.start(config())
+        for length, name in ((9500, "import"), (5000, "other")):  # for any frame, for this path
+            lines = [b"%s %d" % (name.encode(), i) for i in range(500)]
+            bad = [*lines[:200], b"x" * length, *lines[200:]]
+            before = len(node.payloads())
+            for _ in range(2):
+                done = self.pub("--session", name, self.file_of(bad))
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(b"lines:201: shorten it or take it out", done.stderr)
+                self.assertEqual(node.payloads()[before:], lines[:200])
+            done = self.pub("--session", name, self.file_of(lines))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(node.payloads()[before:], lines)
+
+    def test_a_named_session_gives_up_as_a_whole(self):
+        done = self.pub("--session", "import", "--give-up", "1", input=b"a\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"nothing was acknowledged for 1 seconds", done.stderr)
+        done = self.pub("--session", "import", "-X", "message.timeout.ms=5", input=b"a\n")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"--give-up", done.stderr)
+
     def test_what_no_stream_captures_fails_and_says_why(self):
         self.start(config() + '[[stream]]\nname = "only"\nsubjects = ["other.>"]\n')
         done = self.pub(input=b"a\nb\n")
