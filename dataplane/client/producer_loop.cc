@@ -273,6 +273,7 @@ void ProducerLoop::rest(MonotonicNanos now) {
     waits_.push_back(
         {.fd = link->link.descriptor(), .events = static_cast<short>(POLLIN | out), .revents = 0});
   }
+  if (is_unpublished_) next = std::min(next, publish_at_);
   const bool was_empty = messages_.empty();
   // Messages that wait for room are not helped by waking.
   asleep_.store(was_empty, std::memory_order_seq_cst);
@@ -289,7 +290,8 @@ void ProducerLoop::rest(MonotonicNanos now) {
 }
 
 void ProducerLoop::publish(MonotonicNanos now) {
-  if (now < publish_at_) return;
+  is_unpublished_ = now < publish_at_;
+  if (is_unpublished_) return;
   publish_at_ = now + kPublishNs;
   ProducerStatistics statistics{.session_count = links_.size()};
   std::vector<std::uint16_t> reached;

@@ -93,6 +93,7 @@ class ProducerLoop {
   bool closing_ = false;
   std::vector<pollfd> waits_;
   MonotonicNanos publish_at_;
+  bool is_unpublished_ = false;  // what became of this turn
   mutable std::mutex statistics_mutex_;
   ProducerStatistics statistics_;
   std::mutex ended_mutex_;

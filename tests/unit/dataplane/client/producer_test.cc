@@ -251,6 +251,15 @@ TEST_F(ProducerTest, NoMessageTakesThePlaceOfOneThatCannotBeSent) {
   EXPECT_EQ(reports_.count(Outcome::kPurged), 10U);
 }
 
+TEST_F(ProducerTest, StatisticsTellWhatIsNowAlsoWhenNothingFollows) {
+  UdpNode node;
+  start(node.endpoint());
+  for (int i = 0; i < 50 && producer_->statistics().sessions_open == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(producer_->statistics().sessions_open, 1U);
+}
+
 TEST_F(ProducerTest, ClosingInHasteReportsWhatIsHeldAsPurged) {
   start("127.0.0.1:1");
   produce(0, 50);
