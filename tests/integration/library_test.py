@@ -44,9 +44,9 @@ class Library(Producers):
     def test_the_c_example_stores_what_it_is_given(self):
         node = self.start(config())
         program = self.build("cc", "-std=c99", "-pedantic")
-        lines = self.lines(0, 1000)
+        lines = self.lines(0, 250_000)  # more than the queue holds, by one thread
         done = self.run_example(program, input=b"\n".join(lines) + b"\n")
-        self.assertEqual((done.returncode, done.stdout), (0, b"1000 durable, 0 failed\n"),
+        self.assertEqual((done.returncode, done.stdout), (0, b"250000 durable, 0 failed\n"),
                          done.stderr)
         self.assertEqual(sorted(node.payloads()), sorted(lines))
 
