@@ -14,7 +14,8 @@
 namespace penstock::client {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using test::UdpNode;
 
 // Nobody answers there.
@@ -46,7 +47,7 @@ TEST(CppLibraryTest, AnAssignedProducerEndsWithItsOwnCallback) {
   producer = penstock::Producer(conf, [&second](const penstock_report_t&) { ++second; });
   EXPECT_EQ(first, 1);
   ASSERT_EQ(producer.produce("t.a", "two"), PENSTOCK_OK);
-  producer.close(0ms);
+  producer.close(milliseconds(0));
   EXPECT_EQ(first, 1);
   EXPECT_EQ(second, 1);
 }
@@ -60,7 +61,7 @@ TEST(CppLibraryTest, AProducerWithoutACallbackHasNotThatOfAnotherOne) {
   }
   penstock::Producer silent(conf);
   ASSERT_EQ(silent.produce("t.a", "one"), PENSTOCK_OK);
-  silent.close(0ms);
+  silent.close(milliseconds(0));
   EXPECT_EQ(reported, 0);
 }
 
@@ -73,7 +74,7 @@ TEST(CppLibraryTest, OneThreadProducesMoreThanTheQueueHolds) {
     durable += report.err == PENSTOCK_OK ? 1 : 0;
   });
   for (int i = 0; i < 200; ++i) ASSERT_EQ(producer.produce("t.a", "x"), PENSTOCK_OK);
-  EXPECT_EQ(producer.flush(20s), PENSTOCK_OK);
+  EXPECT_EQ(producer.flush(seconds(20)), PENSTOCK_OK);
   EXPECT_EQ(durable, 200);
 }
 

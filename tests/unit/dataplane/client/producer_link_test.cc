@@ -8,11 +8,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lib/wait_until.h"
 #include "tests/unit/dataplane/client/udp_node.h"
 
 namespace penstock::client {
 namespace {
 
+using ::penstock::test::wait_until;
 using test::FakeNodeOptions;
 using test::UdpNode;
 
@@ -25,18 +27,10 @@ std::atomic<int> answered{0};
 
 Result<std::vector<UdpAddress>> look_slowly(const Endpoint& endpoint) {
   ++asked;
-  while (!answers.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(wait_until([] { return answers.load(); }, std::chrono::minutes(1)));
   auto addresses = resolve({"127.0.0.1", endpoint.port});
   ++answered;
   return addresses;
-}
-
-template <class Done>
-bool wait_until(Done done) {
-  for (int i = 0; i < 5000 && !done(); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return done();
 }
 
 class AddressLookupTest : public testing::Test {

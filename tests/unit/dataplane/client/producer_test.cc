@@ -8,12 +8,13 @@
 
 #include <gtest/gtest.h>
 
-#include "dataplane/client/message_queue.h"
+#include "tests/lib/wait_until.h"
 #include "tests/unit/dataplane/client/udp_node.h"
 
 namespace penstock::client {
 namespace {
 
+using ::penstock::test::wait_until;
 using test::FakeNodeOptions;
 using test::UdpNode;
 
@@ -254,10 +255,7 @@ TEST_F(ProducerTest, NoMessageTakesThePlaceOfOneThatCannotBeSent) {
 TEST_F(ProducerTest, StatisticsTellWhatIsNowAlsoWhenNothingFollows) {
   UdpNode node;
   start(node.endpoint());
-  for (int i = 0; i < 50 && producer_->statistics().sessions_open == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(producer_->statistics().sessions_open, 1U);
+  EXPECT_TRUE(wait_until([&] { return producer_->statistics().sessions_open == 1; }));
 }
 
 TEST_F(ProducerTest, ClosingInHasteReportsWhatIsHeldAsPurged) {
@@ -296,7 +294,7 @@ TEST_F(ProducerTest, WhoFlushesLongerIsNotForgottenWhenAnotherHasEnough) {
     port = gone.port();
   }
   set("bootstrap.servers", "127.0.0.1:" + std::to_string(port));
-  set("linger.ms", "600000");
+  set("linger.ms", "200000");
   auto producer = Producer::start(config_, &reports_);
   ASSERT_TRUE(producer.has_value());
   producer_ = std::move(*producer);
@@ -314,7 +312,7 @@ TEST_F(ProducerTest, FlushingIsOverWhenTheLastReportWasTaken) {
   struct Slow final : DeliveryListener {
     void on_delivery(const Delivery&) override {
       begun = true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(200));
+      EXPECT_FALSE(wait_until([] { return false; }, std::chrono::milliseconds(200)));
       ended = true;
     }
     std::atomic<bool> begun{false};
@@ -365,87 +363,6 @@ TEST_F(ProducerTest, WhatIsTakenWhileItClosesIsReportedToo) {
     EXPECT_EQ(count.reported, taken);
     EXPECT_EQ((*producer)->statistics().messages_held, 0U);
   }
-}
-
-// ---- Settings ------------------------------------------------------------------------------
-
-TEST(ProducerConfigTest, SettingsAreTakenByTheirNames) {
-  ProducerConfig config;
-  EXPECT_TRUE(config.set("bootstrap.servers", "a, b:99").has_value());
-  EXPECT_EQ(config.endpoints, (std::vector<Endpoint>{
-                                  {"a", 7373},
-                                  {"b", 99  }
-  }));
-  EXPECT_TRUE(config.set("linger.ms", "0.5").has_value());
-  EXPECT_EQ(config.linger_ns, 500'000);
-  EXPECT_TRUE(config.set("acks", "written").has_value());
-  EXPECT_EQ(config.level, pdp::Level::kWritten);
-  EXPECT_TRUE(config.set("batch.size", "1000000").has_value());
-  EXPECT_EQ(config.frame_bytes_max, pdp::kFrameBytesMax);
-  EXPECT_TRUE(config.set("session.sockets", "auto").has_value());
-  EXPECT_EQ(config.sockets, 0U);
-  EXPECT_TRUE(config.check().has_value());
-}
-
-TEST(ProducerConfigTest, MessagesThatWouldFailWhileTheyLingerAreRefused) {
-  ProducerConfig config;
-  ASSERT_TRUE(config.set("bootstrap.servers", "a").has_value());
-  ASSERT_TRUE(config.set("linger.ms", "300").has_value());
-  ASSERT_TRUE(config.set("message.timeout.ms", "300").has_value());
-  const auto checked = config.check();
-  ASSERT_FALSE(checked.has_value());
-  EXPECT_NE(checked.error().what.find("linger.ms = 300 "), std::string::npos)
-      << checked.error().what;
-  ASSERT_TRUE(config.set("message.timeout.ms", "0").has_value());
-  EXPECT_TRUE(config.check().has_value());
-}
-
-TEST(ProducerConfigTest, AnUnknownNameIsAnsweredWithTheNearest) {
-  ProducerConfig config;
-  const auto done = config.set("linger.msec", "1");
-  ASSERT_FALSE(done.has_value());
-  EXPECT_NE(done.error().what.find("linger.ms"), std::string::npos) << done.error().what;
-}
-
-TEST(ProducerConfigTest, AWrongValueIsNamedWithWhatWouldBeRight) {
-  ProducerConfig config;
-  for (const auto& [name, value] : std::map<std::string, std::string>{
-           {"linger.ms",         "-1"},
-           {"acks",              "2" },
-           {"session.sockets",   "0" },
-           {"batch.size",        "x" },
-           {"bootstrap.servers", ""  },
-           {"key.name",          ""  }
-  }) {
-    const auto done = config.set(name, value);
-    ASSERT_FALSE(done.has_value()) << name;
-    EXPECT_NE(done.error().what.find(name), std::string::npos) << done.error().what;
-  }
-  EXPECT_FALSE(config.check().has_value());
-}
-
-// ---- The queue -----------------------------------------------------------------------------
-
-TEST(MessageQueueTest, MessagesComeOutAsTheyWentInAlsoAroundTheEnd) {
-  MessageQueue queue(1000, 1024);
-  std::uint64_t in = 0;
-  std::uint64_t out = 0;
-  QueuedMessage queued;
-  while (out < 2000) {
-    const std::vector<std::byte> payload(in % 200, static_cast<std::byte>(in));
-    if (queue.push({.subject = "s", .payload = payload}, in, MonotonicNanos(1))) {
-      ++in;
-      continue;
-    }
-    ASSERT_TRUE(queue.front(queued));
-    ASSERT_EQ(queued.opaque, out);
-    ASSERT_EQ(queued.message.payload.size(), out % 200);
-    for (const std::byte b : queued.message.payload) ASSERT_EQ(b, static_cast<std::byte>(out));
-    queue.pop();
-    queue.done(1);
-    ++out;
-  }
-  EXPECT_EQ(queue.messages(), in - out);
 }
 
 }  // namespace
