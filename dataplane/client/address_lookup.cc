@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <mutex>
 
+#include "base/check.h"
+
 namespace penstock::client {
 namespace {
 
@@ -76,7 +78,8 @@ void AddressLookup::start(const Endpoint& endpoint) {
     leave();
     return failed(error, "a thread to look it up");
   }
-  static_cast<void>(job.release());  // the thread's
+  const void* const given = job.release();  // the thread frees it
+  CHECK(given != nullptr);
   pthread_detach(thread);
 }
 
