@@ -257,8 +257,12 @@ $(TIDY)/deep/%.ok: % $(TIDY_RULES)
 
 .PHONY: tidy-headers tidy-headers-product tidy-clang tidy-clang-product
 product = $(filter-out tests/% perf/micro/%,$(1))
+# A header that its source file includes before all others was compiled alone there.
+FIRST = $(shell grep -m1 -H '^#include' $(SOURCES) | \
+                sed -n 's/^\(.*\)\.cc:#include "\1\.h"$$/\1.h/p')
+ALONE = $(call once,ALONE,$(filter-out $(FIRST),$(HEADERS)))
 tidy-headers: $(HEADERS:%=$(TIDY)/headers/%.ok)
-tidy-headers-product: $(patsubst %,$(TIDY)/headers/%.ok,$(call product,$(HEADERS)))
+tidy-headers-product: $(patsubst %,$(TIDY)/headers/%.ok,$(call product,$(ALONE)))
 tidy-clang: $(SOURCES:%=$(TIDY)/clang/%.ok)
 tidy-clang-product: $(patsubst %,$(TIDY)/clang/%.ok,$(call product,$(SOURCES)))
 
