@@ -19,7 +19,6 @@ namespace {
 // ------------------------------------------------------------------------
 
 constexpr std::uint64_t kOperations = 240;
-constexpr std::uint64_t kOperationsApart = 4;  // the short form takes one of so many
 constexpr std::uint64_t kOperationsLong = 5'000;
 constexpr std::uint64_t kOperationsBehind = 40;
 constexpr std::size_t kPayloadBytes = 30'000;
@@ -99,12 +98,10 @@ TEST(IoFailure, AtAnyOperationLosesNothingThatWasDurableAndInventsNothing) {
   constexpr std::uint64_t kKinds = kSweeps.size() * kBoth.size();
   lab::in_parallel([&](unsigned worker, unsigned workers) {
     Rng rng(lab::seed() + worker);
-    const std::uint64_t end = kOperations / kOperationsApart * kKinds;
+    const std::uint64_t end = kOperations * kKinds;
     for (std::uint64_t i = worker; budget.is_long() || i < end; i += workers) {
       if (budget.is_over() || figure.is_hopeless()) return;
-      const std::uint64_t n = budget.is_long()
-                                  ? rng.below(kOperationsLong)
-                                  : i / kKinds * kOperationsApart + lab::seed() % kOperationsApart;
+      const std::uint64_t n = budget.is_long() ? rng.below(kOperationsLong) : i / kKinds;
       const Sweep& sweep = kSweeps[i % kSweeps.size()];
       const Durability durability = kBoth[i / kSweeps.size() % kBoth.size()];
       figure.count(fail_at(n, sweep, durability), [&] {
