@@ -128,7 +128,7 @@ void Shard::take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram) 
 
 // Frames that came to other shards, of sessions of this one.
 bool Shard::take_handed() {
-  if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
+  if (parts_.handover == nullptr) return false;
   std::array<rte_mbuf*, kBurst> packets;
   const unsigned arrived = parts_.handover->take(parts_.number, Handover::Kind::kArrival, packets);
   const UnixNanos received = arrived > 0 ? parts_.clock->unix_now() : UnixNanos(0);
@@ -144,7 +144,7 @@ bool Shard::take_handed() {
 
 // Other shards' answers, by ports that this one polls.
 bool Shard::forward_handed() const {
-  if (parts_.handover == nullptr || parts_.pdp == nullptr) return false;
+  if (parts_.handover == nullptr) return false;
   std::array<rte_mbuf*, kBurst> packets;
   const unsigned leaving =
       parts_.handover->take(parts_.number, Handover::Kind::kDeparture, packets);

@@ -40,7 +40,7 @@ struct ShardParts {
   DoorMap* doors = nullptr;
   pdp::PdpNode* pdp = nullptr;  // with its outbox, if a door speaks PDP
   PortOutbox* outbox = nullptr;
-  Handover* handover = nullptr;  // null where there is one shard only
+  Handover* handover = nullptr;  // null where there is one shard only, or no pdp
   LedgerArea* area = nullptr;
   ShardGauges* gauges = nullptr;
   LogEdge* edge = nullptr;

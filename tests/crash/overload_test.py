@@ -8,36 +8,18 @@ import subprocess
 import time
 import unittest
 
+from tests.integration.volume_test import blast_command, config
 from tests.lib.cable import CableTest
 from tests.lib.drive import Drive
 from tests.lib.harness import BUILD, end_process, figure, let_pass, run, wait_until
 
-CONFIG = """
-[node]
-name = "{{name}}"
-runtime_dir = "{{runtime}}"
-[dpdk]
-hugepages = "never"
-memory = "128MiB"
+# Beside the port of the flood, one for producers.
+PRODUCERS = """
 [[port]]
 name = "lan0"
 device = "net_af_packet0,iface=port0"
 addresses = ["10.77.0.1/24"]
 buffers = 4096
-[[port]]
-name = "mem0"
-device = "net_memif0,role=server,socket={{folder}}/memif.sock,socket-abstract=no"
-addresses = ["10.78.0.1/24"]
-[[shard]]
-[[volume]]
-name = "main"
-path = "{path}"
-segment_bytes = "8MiB"
-memory = "8MiB"
-[[door]]
-name = "lines"
-kind = "line"
-listen = ["10.78.0.1:5140"]
 [[door]]
 name = "pdp"
 kind = "pdp"
@@ -59,14 +41,14 @@ class Overload(CableTest):
         self.drive = Drive(self.host, 1024, (
             "--object", "throttle-group,id=slow", "--blockdev",
             "driver=throttle,node-name=top,throttle-group=slow,file=disk"))
-        self.node = self.start(CONFIG.format(path=self.drive.device))
+        text = config(self.drive.device, memory="8MiB") + PRODUCERS
+        self.node = self.start(text.replace('memory = "64MiB"', 'memory = "128MiB"'))
         self.drive.limit("slow", DRIVE_BYTES)
 
     def flood(self):
         """Lines of a sender that nothing holds back."""
-        command = [BUILD / "penstock-blast", "--device", "net_memif1,role=client,socket="
-                   f"{self.node.folder}/memif.sock,socket-abstract=no", "--to", "10.78.0.1:5140",
-                   "--size", SIZE, "--rate", FLOOD // SIZE, "--seconds", 600, "--json"]
+        command = blast_command(self.node, "--size", SIZE, "--rate", FLOOD // SIZE, "--seconds",
+                                600)
         return self.host.start(*command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def pub(self, subject, *words):

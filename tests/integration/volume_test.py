@@ -40,11 +40,15 @@ def config(path="{folder}/volume", volume="", more_shards="", memory="24MiB"):
                                                    more_shards=more_shards)
 
 
+def blast_command(node, *options):
+    return [BUILD / "penstock-blast", "--device",
+            f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no",
+            "--to", "10.78.0.1:5140", "--json", *options]
+
+
 def blast(host, node, *options, wait=True):
     """Sends over memif; with `wait` gives the exact counts."""
-    command = [BUILD / "penstock-blast", "--device",
-               f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no",
-               "--to", "10.78.0.1:5140", "--json", *options]
+    command = blast_command(node, *options)
     if not wait:
         return host.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return json.loads(run(*command, timeout=120).stdout)

@@ -59,7 +59,7 @@ TEST_F(SessionCoreTest, ANodeThatHasMoreThanWasEverSentKnowsTheNameFromAnotherLi
   ASSERT_TRUE(world_->run_until_reported());
   append(7);
   world_->core->flush();
-  // Another node, where somebody of this name wrote more than this session ever did.
+  // Another node, where a producer of this name wrote more than this one ever did.
   world_->node.forget_connections();
   world_->session().received = world_->session().written = world_->session().durable = 1000;
   world_->core->open(world_->now, Path::kAnother);
