@@ -8,8 +8,6 @@
 #include <cerrno>
 #include <mutex>
 
-#include "base/check.h"
-
 namespace penstock::client {
 namespace {
 
@@ -72,14 +70,14 @@ void AddressLookup::start(const Endpoint& endpoint) {
   };
   if (under_way_->descriptor < 0) return failed(errno, "eventfd");
   if (!enter()) return failed(EAGAIN, "too many lookups");
-  auto job = std::make_unique<std::shared_ptr<Shared>>(under_way_);
+  // The thread's from here on.
+  auto* const job = std::make_unique<std::shared_ptr<Shared>>(under_way_).release();
   pthread_t thread{};
-  if (const int error = pthread_create(&thread, nullptr, &look, job.get()); error != 0) {
+  if (const int error = pthread_create(&thread, nullptr, &look, job); error != 0) {
+    const std::unique_ptr<std::shared_ptr<Shared>> unused(job);
     leave();
     return failed(error, "a thread to look it up");
   }
-  const void* const given = job.release();  // the thread frees it
-  CHECK(given != nullptr);
   pthread_detach(thread);
 }
 
