@@ -114,8 +114,8 @@ const Section<ShardConfig>& shard_section() {
                              {"busy", PollMode::kBusy},
                              {"adaptive", PollMode::kAdaptive}})},
       {{"shard.coalesce", "duration", "\"20us\"",
-        "after a few packets a queue is left alone this long: more at once cost less; \"0\": "
-        "never"},
+        "after a few packets that nobody waits for a queue is left alone this long: more at once "
+        "cost less; \"0\": never"},
        set_duration(&T::coalesce_ns, 0, 1'000'000)},
   };
   static const auto all = section("shard", rows);

@@ -20,9 +20,10 @@ namespace {
 
 constexpr std::int64_t kPublishEveryNs = 100'000'000;
 constexpr long kPauseNs = 2'000'000;
+constexpr long kPauseMostNs = 16'000'000;
 
-void pause() {
-  const timespec time{.tv_sec = 0, .tv_nsec = kPauseNs};
+void pause(long nanos = kPauseNs) {
+  const timespec time{.tv_sec = 0, .tv_nsec = nanos};
   nanosleep(&time, nullptr);
 }
 
@@ -299,12 +300,15 @@ RunningVolume& Node::volume_of(unsigned shard) {
   return volumes_[static_cast<std::size_t>(at - config_.volumes.begin())];
 }
 
+// Looks less often the longer there was nothing to do: it may share a core with others.
 void Node::run(const volatile std::sig_atomic_t& stop) {
+  long pause_ns = kPauseNs;
   while (!stopping(stop)) {
     const bool worked = step_keepers();
     report_volumes();
     publish_gauges();
-    if (!worked) pause();
+    if (!worked) pause(pause_ns);
+    pause_ns = worked ? kPauseNs : std::min(2 * pause_ns, kPauseMostNs);
   }
 }
 

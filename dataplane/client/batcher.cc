@@ -7,22 +7,36 @@ namespace {
 
 constexpr std::size_t kShortBytesMax = 0xFFFF;
 
+// Of subjects that are alike, most differ in their ends.
 std::uint64_t hash_of(std::string_view text) {
-  std::uint64_t hash = text.size();
-  while (!text.empty()) {
-    std::uint64_t word = 0;
-    const std::size_t taken = std::min(text.size(), sizeof word);
-    std::memcpy(&word, text.data(), taken);
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15ULL;
-    hash ^= hash >> 32U;
-    text.remove_prefix(taken);
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  if (text.size() >= sizeof first) {
+    std::memcpy(&first, text.data(), sizeof first);
+    std::memcpy(&last, text.data() + text.size() - sizeof last, sizeof last);
+  } else {
+    for (const char one : text) first = first << 8U | static_cast<unsigned char>(one);
   }
-  return hash;
+  return (first * 0x9E3779B97F4A7C15ULL ^ last) + text.size();
 }
 
-std::byte* copy(std::byte* to, const void* from, std::size_t bytes) {
-  if (bytes != 0) std::memcpy(to, from, bytes);
-  return to + bytes;
+std::byte* copy(std::byte* to, std::span<const std::byte> from) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+  return to + from.size();
+}
+
+// The message's header, and zeros where padding may be.
+void write_head(std::span<std::byte> out, const OutgoingMessage& message,
+                std::size_t subject_bytes) {
+  // The padding is in the last word; what is not padding is written over.
+  store(out, out.size() - sizeof(std::uint64_t), std::uint64_t{0});
+  store(out, 0,
+        MessageHeader{.payload_length = static_cast<std::uint32_t>(message.payload.size()),
+                      .time_delta_ns = 0,
+                      .subject_length = static_cast<std::uint16_t>(subject_bytes),
+                      .key_length = static_cast<std::uint16_t>(message.key.size()),
+                      .headers_length = static_cast<std::uint16_t>(message.headers.size()),
+                      .flags = MessageFlag::kNone});
 }
 
 std::size_t bytes_of(const OutgoingMessage& message, bool with_subject) {
@@ -48,6 +62,7 @@ bool Batcher::is_of(const Batch& batch, std::string_view subject) const {
 
 Batcher::Batch* Batcher::find(std::string_view subject) {
   if (last_used_ < open_.size() && is_of(open_[last_used_], subject)) return &open_[last_used_];
+  if (open_.empty()) return nullptr;
   const std::uint64_t hash = hash_of(subject);
   for (std::size_t i = 0; i < open_.size(); ++i) {
     if (open_[i].subject_hash == hash && is_of(open_[i], subject)) {
@@ -73,16 +88,15 @@ Batcher::Batch* Batcher::open(std::string_view subject, MonotonicNanos queued) {
   }
   const BufferId buffer = ring_.take_buffer();
   if (buffer == kNone) return nullptr;
-  open_.push_back({.subject_hash = hash_of(subject),
-                   .buffer = buffer,
-                   .messages = 0,
-                   .bytes = pdp::kDataHeadBytes,
-                   .subject_bytes = static_cast<std::uint32_t>(subject.size()),
-                   .opened = queued,
-                   .newest = queued});
+  Batch& batch = open_.emplace_back();
+  batch.subject_hash = hash_of(subject);
+  batch.buffer = buffer;
+  batch.bytes = pdp::kDataHeadBytes;
+  batch.subject_bytes = static_cast<std::uint32_t>(subject.size());
+  batch.opened = batch.newest = queued;
   last_used_ = open_.size() - 1;
   oldest_opened_ = std::min(oldest_opened_, queued);
-  return &open_.back();
+  return &batch;
 }
 
 Appended Batcher::append(const OutgoingMessage& message, std::uint64_t opaque,
@@ -114,37 +128,73 @@ void Batcher::put(Batch& batch, const OutgoingMessage& message, std::uint64_t op
   const std::size_t bytes = bytes_of(message, with_subject);
   const std::size_t subject_bytes = with_subject ? message.subject.size() : 0;
   const std::span<std::byte> out = ring_.buffer(batch.buffer).subspan(batch.bytes, bytes);
-  // The padding is in the last word; what is not padding is written over.
-  store(out, bytes - sizeof(std::uint64_t), std::uint64_t{0});
-  store(out, 0,
-        MessageHeader{.payload_length = static_cast<std::uint32_t>(message.payload.size()),
-                      .time_delta_ns = 0,
-                      .subject_length = static_cast<std::uint16_t>(subject_bytes),
-                      .key_length = static_cast<std::uint16_t>(message.key.size()),
-                      .headers_length = static_cast<std::uint16_t>(message.headers.size()),
-                      .flags = MessageFlag::kNone});
+  write_head(out, message, subject_bytes);
   std::byte* to = out.data() + sizeof(MessageHeader);
-  to = copy(to, message.subject.data(), subject_bytes);
-  to = copy(to, message.key.data(), message.key.size());
-  to = copy(to, message.headers.data(), message.headers.size());
-  copy(to, message.payload.data(), message.payload.size());
+  to = copy(to, std::as_bytes(std::span(message.subject)).first(subject_bytes));
+  to = copy(to, message.key);
+  to = copy(to, message.headers);
+  copy(to, message.payload);
   const auto opaques = ring_.opaques(batch.buffer);
   if (!opaques.empty()) opaques[batch.messages] = opaque;
+  took(batch, bytes, 1);
+}
+
+void Batcher::took(Batch& batch, std::size_t bytes, std::size_t messages) {
   batch.bytes += static_cast<std::uint32_t>(bytes);
-  ++batch.messages;
-  ++messages_;
+  batch.messages += static_cast<std::uint32_t>(messages);
+  messages_ += messages;
   if (batch.messages == options_.messages_per_frame_max && ring_.has_place()) {
     seal(static_cast<std::size_t>(&batch - open_.data()));
   }
 }
 
+AppendedAll Batcher::append_all(std::string_view subject, std::span<const PlainMessage> messages,
+                                std::size_t frame_bytes_max, MonotonicNanos queued) {
+  std::size_t count = 0;
+  while (count < messages.size()) {
+    // The first one opens a frame, seals one, fails; those that fit behind it cannot fail.
+    const PlainMessage& first = messages[count];
+    const Appended outcome = append({.subject = subject, .payload = first.payload}, first.opaque,
+                                    frame_bytes_max, queued);
+    if (outcome != Appended::kDone) return {.count = count, .outcome = outcome};
+    ++count;
+    Batch* batch = find(subject);
+    if (batch != nullptr) count += fill(*batch, messages.subspan(count), frame_bytes_max);
+  }
+  return {.count = count};
+}
+
+// Returns how many messages fit.
+std::size_t Batcher::fill(Batch& batch, std::span<const PlainMessage> messages,
+                          std::size_t frame_bytes_max) {
+  const std::span<std::byte> frame = ring_.buffer(batch.buffer);
+  const std::size_t end = std::min(frame_bytes_max, frame.size());
+  const auto opaques = ring_.opaques(batch.buffer);
+  messages = messages.first(
+      std::min<std::size_t>(messages.size(), options_.messages_per_frame_max - batch.messages));
+  std::size_t count = 0;
+  std::size_t at = batch.bytes;
+  for (const auto& [payload, opaque] : messages) {
+    const std::size_t bytes = message_bytes(0, 0, 0, payload.size());
+    if (at + bytes > end) break;
+    write_head(frame.subspan(at, bytes), {.payload = payload}, 0);
+    copy(frame.data() + at + sizeof(MessageHeader), payload);
+    if (!opaques.empty()) opaques[batch.messages + count] = opaque;
+    at += bytes;
+    ++count;
+  }
+  if (count != 0) took(batch, at - batch.bytes, count);
+  return count;
+}
+
 void Batcher::seal(std::size_t index) {
-  const Batch batch = open_[index];
+  const Batch& batch = open_[index];
   ring_.seal(batch.buffer, batch.messages, batch.bytes - pdp::kDataHeadBytes, batch.newest);
   messages_ -= batch.messages;
-  open_[index] = open_.back();
+  const bool was_oldest = batch.opened <= oldest_opened_;
+  if (index + 1 != open_.size()) open_[index] = open_.back();
   open_.pop_back();
-  if (batch.opened <= oldest_opened_) find_oldest();
+  if (was_oldest) find_oldest();
 }
 
 void Batcher::find_oldest() {

@@ -45,12 +45,15 @@ FrameId FrameRing::seal(BufferId buffer, std::uint32_t messages, std::size_t byt
   CHECK_LE(messages, kProducerSequenceEnd - end_sequence_);
   const FrameId id = free_entries_.back();
   free_entries_.pop_back();
-  entries_[id] = FrameEntry{.sequence = end_sequence_,
-                            .messages = messages,
-                            .queued = queued,
-                            .buffer = buffer,
-                            .at = pdp::kDataHeadBytes,
-                            .bytes = static_cast<std::uint16_t>(bytes)};
+  // Written in its place: a copy from the stack would read what was just written in pieces.
+  FrameEntry& entry = entries_[id];
+  entry = FrameEntry{};
+  entry.sequence = end_sequence_;
+  entry.messages = messages;
+  entry.queued = queued;
+  entry.buffer = buffer;
+  entry.at = pdp::kDataHeadBytes;
+  entry.bytes = static_cast<std::uint16_t>(bytes);
   users_[buffer] = 1;
   order_[(head_ + size_) & (order_.size() - 1)] = id;
   ++size_;

@@ -107,12 +107,30 @@ Appended SessionCore::append(const OutgoingMessage& message, std::uint64_t opaqu
   const std::size_t frames = ring_.size();
   const Appended appended = batcher_.append(message, opaque, message_frame_bytes_max(), queued);
   take_sealed(frames);
-  if (appended != Appended::kDone) return appended;
-  if (message_timeout_ns_ != 0) expire_at_ = std::min(expire_at_, queued + message_timeout_ns_);
-  ++held_messages_;
-  ++statistics_.messages;
-  statistics_.message_bytes += message.payload.size();
+  if (appended == Appended::kDone) took(1, message.payload.size(), queued);
   return appended;
+}
+
+AppendedAll SessionCore::append_all(std::string_view subject,
+                                    std::span<const PlainMessage> messages, MonotonicNanos queued) {
+  if (state_ == SessionState::kClosing || state_ == SessionState::kClosed) {
+    return {.outcome = Appended::kClosed};
+  }
+  const std::size_t frames = ring_.size();
+  const AppendedAll appended =
+      batcher_.append_all(subject, messages, message_frame_bytes_max(), queued);
+  take_sealed(frames);
+  std::size_t bytes = 0;
+  for (const auto& message : messages.first(appended.count)) bytes += message.payload.size();
+  if (appended.count != 0) took(appended.count, bytes, queued);
+  return appended;
+}
+
+void SessionCore::took(std::size_t messages, std::size_t bytes, MonotonicNanos queued) {
+  if (message_timeout_ns_ != 0) expire_at_ = std::min(expire_at_, queued + message_timeout_ns_);
+  held_messages_ += messages;
+  statistics_.messages += messages;
+  statistics_.message_bytes += bytes;
 }
 
 void SessionCore::ask(std::string_view subject, MonotonicNanos now) {

@@ -72,6 +72,10 @@ class SessionCore {
   // which may lie back.
   [[nodiscard]] Appended append(const OutgoingMessage& message, std::uint64_t opaque,
                                 MonotonicNanos queued);
+  // Messages of one subject; the same for each of them, and quicker.
+  [[nodiscard]] AppendedAll append_all(std::string_view subject,
+                                       std::span<const PlainMessage> messages,
+                                       MonotonicNanos queued);
   // Asks whether a subject can be stored, by kCaptured; a question under way is forgotten.
   void ask(std::string_view subject, MonotonicNanos now);
 
@@ -122,6 +126,7 @@ class SessionCore {
                pdp::RejectReason reason = pdp::RejectReason::kNone);
   void give_up_unsent(std::size_t place, std::size_t frames, Outcome outcome);
   void expire(MonotonicNanos now);
+  void took(std::size_t messages, std::size_t bytes, MonotonicNanos queued);
   void take_sealed(std::size_t frames_before) { queued_ += ring_.size() - frames_before; }
   void pop_finished();
   [[nodiscard]] bool holds_nothing() const { return ring_.empty() && batcher_.empty(); }

@@ -29,10 +29,17 @@ ChecksumSum checksum_add_words(ChecksumSum sum, std::span<const std::byte> bytes
   const std::byte* at = bytes.data();
   std::size_t left = bytes.size();
   for (; left >= 8; at += 8, left -= 8) sum = checksum_add_word(sum, load<std::uint64_t>(at));
-  if (left == 0) return sum;
-  std::uint64_t last = 0;
-  std::memcpy(&last, at, left);
-  return checksum_add_word(sum, last);
+  if (left >= 4) {
+    sum = checksum_add_word(sum, load<std::uint32_t>(at));
+    at += 4;
+    left -= 4;
+  }
+  if (left >= 2) {
+    sum = checksum_add_word(sum, load<std::uint16_t>(at));
+    at += 2;
+    left -= 2;
+  }
+  return left == 0 ? sum : checksum_add_word(sum, load<std::uint8_t>(at));
 }
 
 ChecksumSum checksum_add_sse2(ChecksumSum sum, std::span<const std::byte> bytes) {

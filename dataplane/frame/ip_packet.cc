@@ -157,10 +157,11 @@ Parsed skip_extension_headers(IpPacket packet, bool from_start) {
 ChecksumSum pseudo_header_sum(const IpPacket& packet, std::uint8_t protocol, std::size_t length) {
   const ChecksumSum sum = std::uint64_t{__builtin_bswap32(protocol)} +
                           __builtin_bswap32(static_cast<std::uint32_t>(length));
+  const std::byte* source = packet.source.bytes.data();
+  const std::byte* destination = packet.destination.bytes.data();
+  if (packet.version != 4) return sum + header_sum<16>(source) + header_sum<16>(destination);
   // An IPv4 address is the end of its mapped form.
-  const std::size_t from = packet.version == 4 ? 12 : 0;
-  return checksum_add_words(checksum_add_words(sum, std::span(packet.source.bytes).subspan(from)),
-                            std::span(packet.destination.bytes).subspan(from));
+  return sum + header_sum<4>(source + 12) + header_sum<4>(destination + 12);
 }
 
 }  // namespace penstock

@@ -15,16 +15,23 @@ constexpr std::uint8_t kHopLimit = 64;
 constexpr std::uint16_t kDontFragment = 0x4000;
 constexpr std::size_t kAddressV4At = 12;  // of a mapped address: its last four bytes
 
+std::uint32_t be32(std::uint32_t value) { return __builtin_bswap32(value); }
+std::uint16_t be16(std::size_t value) {
+  return __builtin_bswap16(static_cast<std::uint16_t>(value));
+}
+
+// Sums are built from the values: bytes that were just written in other pieces are slow to read.
 void write_ipv4(std::byte* ip, const Peer& peer, std::size_t udp_bytes) {
-  std::fill_n(ip, kIpv4Bytes, std::byte{0});
-  ip[0] = std::byte{0x45};
-  store_be16(ip + 2, static_cast<std::uint16_t>(kIpv4Bytes + udp_bytes));
-  store_be16(ip + 6, kDontFragment);
-  ip[8] = std::byte{kHopLimit};
-  ip[9] = std::byte{kProtocolUdp};
-  std::copy_n(&peer.local.bytes[kAddressV4At], 4, ip + 12);
-  std::copy_n(&peer.address.bytes[kAddressV4At], 4, ip + 16);
-  store(ip + 10, checksum_finish(header_sum<kIpv4Bytes>(ip)));
+  std::array<std::uint32_t, 5> words{
+      be32(0x4500'0000 | static_cast<std::uint32_t>(kIpv4Bytes + udp_bytes)),
+      be32(kDontFragment),  // identification 0
+      be32(std::uint32_t{kHopLimit} << 24U | std::uint32_t{kProtocolUdp} << 16U),
+      load<std::uint32_t>(&peer.local.bytes[kAddressV4At]),
+      load<std::uint32_t>(&peer.address.bytes[kAddressV4At])};
+  ChecksumSum sum = 0;
+  for (const std::uint32_t word : words) sum += word;
+  words[2] |= std::uint32_t{checksum_finish(sum)} << 16U;
+  store(ip, words);
 }
 
 void write_ipv6(std::byte* ip, const Peer& peer, std::size_t udp_bytes) {
@@ -68,17 +75,16 @@ void write_datagram_head(std::span<std::byte> frame, const Peer& peer) {
   std::byte* udp = ip + ip_bytes(peer);
   const std::size_t udp_bytes = frame.size() - peer.link_bytes - ip_bytes(peer);
   peer.address.is_v4() ? write_ipv4(ip, peer, udp_bytes) : write_ipv6(ip, peer, udp_bytes);
-  store_be16(udp, peer.local_port);
-  store_be16(udp + 2, peer.port);
-  store_be16(udp + 4, static_cast<std::uint16_t>(udp_bytes));
-  store_be16(udp + 6, 0);
   IpPacket packet;
   packet.source = peer.local;
   packet.destination = peer.address;
   packet.version = peer.address.is_v4() ? 4 : 6;
+  const std::array<std::uint16_t, 3> head{be16(peer.local_port), be16(peer.port), be16(udp_bytes)};
   const ChecksumSum sum =
-      checksum_add(pseudo_header_sum(packet, kProtocolUdp, udp_bytes), std::span(udp, udp_bytes));
+      checksum_add(pseudo_header_sum(packet, kProtocolUdp, udp_bytes) + head[0] + head[1] + head[2],
+                   std::span(udp, udp_bytes).subspan(kUdpBytes));
   const std::uint16_t checksum = checksum_finish(sum);
+  store(udp, head);
   store(udp + 6, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // zero would say "none"
 }
 

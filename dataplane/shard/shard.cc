@@ -79,7 +79,6 @@ bool Shard::receive(Side& port, MonotonicNanos now) {
   const Verdict expired = port.decoder->advance(now);
   (*port.account)[expired.fate].add(expired.packets, expired.bytes);
   if (count == 0) return false;
-  if (count < kSmallBurst) port.look_at = now + parts_.coalesce_ns;
   const UnixNanos received = parts_.clock->unix_now();
   for (std::size_t i = 0; i < std::min<std::size_t>(count, kPrefetchAhead); ++i) {
     prefetch_frame(packets[i]);
@@ -91,6 +90,9 @@ bool Shard::receive(Side& port, MonotonicNanos now) {
   }
   rte_pktmbuf_free_bulk(packets.data(), done);
   if (port.answer_count > 0) transmit_answers(port);
+  // Whoever waits for acknowledgements sends the more the sooner they come.
+  const bool awaited = parts_.pdp != nullptr && parts_.pdp->owes_answers();
+  if (count < kSmallBurst && !awaited) port.look_at = now + parts_.coalesce_ns;
   return true;
 }
 

@@ -33,31 +33,44 @@ static_assert(std::endian::native == std::endian::little);
 // One thread.
 class MessageSource {
  public:
+  static constexpr std::size_t kAhead = 128;
+
   explicit MessageSource(std::size_t size) : size_(size), memory_(kAhead * size) {
     for (std::size_t i = 0; i < memory_.size(); ++i) {
       memory_[i] = static_cast<std::byte>(kFiller[i % size % kFiller.size()]);
     }
+    stamp_high();
     stamp();
   }
 
-  // The message of number next(), until advance().
-  [[nodiscard]] std::span<const std::byte> message() const {
-    return {memory_.data() + (next_ % kAhead) * size_, size_};
+  // Messages lie in so many places, again and again; next() is in place().
+  [[nodiscard]] std::span<const std::byte> message_at(std::size_t place) const {
+    return {memory_.data() + place * size_, size_};
   }
   [[nodiscard]] std::uint64_t next() const { return next_; }
-  void advance() {
-    if (++next_ % kAhead == 0) stamp();
+  [[nodiscard]] std::size_t place() const { return next_ % kAhead; }
+  // How many messages are there, next() among them.
+  [[nodiscard]] std::size_t ahead() const { return kAhead - place(); }
+  // `count` is ahead() at most.
+  void advance(std::size_t count) {
+    const std::uint64_t high = next_ >> 32U;
+    next_ += count;
+    if (next_ >> 32U != high) stamp_high();
+    if (count != 0 && place() == 0) stamp();
   }
 
  private:
-  static constexpr std::size_t kAhead = 32;
+  static constexpr std::size_t kHalf = kStampDigits / 2;
+  void write(std::size_t place, std::size_t at, std::uint64_t number) {
+    const std::uint64_t digits = hex_digits(static_cast<std::uint32_t>(number));
+    std::memcpy(memory_.data() + place * size_ + at, &digits, sizeof digits);
+  }
+  // The first digits change with every 2^32 messages, which begin in the first place.
+  void stamp_high() {
+    for (std::size_t i = 0; i < kAhead; ++i) write(i, 0, next_ >> 32U);
+  }
   void stamp() {
-    for (std::size_t i = 0; i < kAhead; ++i) {
-      const std::uint64_t number = next_ + i;
-      const std::uint64_t digits[2] = {hex_digits(static_cast<std::uint32_t>(number >> 32U)),
-                                       hex_digits(static_cast<std::uint32_t>(number))};
-      std::memcpy(memory_.data() + i * size_, digits, sizeof digits);
-    }
+    for (std::size_t i = 0; i < kAhead; ++i) write(i, kHalf, next_ + i);
   }
 
   std::size_t size_;

@@ -65,6 +65,7 @@ PdpLoad::PdpLoad(const Options& options, const pdp::ProducerKey& key, client::Cl
       source_(options.size),
       messages_max_(options.count > 0 ? options.count : std::numeric_limits<std::uint64_t>::max()),
       interval_ns_(options.rate > 0 ? 1e9 / options.rate : 0) {
+  for (std::size_t i = 0; i < batch_.size(); ++i) batch_[i].payload = source_.message_at(i);
   // Nobody has used the name: where the messages of another run ended says nothing about these.
   for (std::byte& one : name_) one = static_cast<std::byte>(rng_.next());
   const std::size_t count = options.sessions + options.idle_sessions;
@@ -132,23 +133,26 @@ void PdpLoad::record(std::span<const std::uint64_t> times) {
   }
 }
 
+std::uint64_t PdpLoad::time_due(std::uint64_t message) const {
+  return static_cast<std::uint64_t>(static_cast<double>(message) * interval_ns_);
+}
+
 // False: the session takes no more now. Messages that are due have their own times.
 bool PdpLoad::append_to(Session& session, std::uint64_t messages, bool has_times) {
   const auto now = static_cast<std::uint64_t>(now_ - start_);
   bool took_all = true;
-  for (; messages > 0; --messages) {
-    const std::uint64_t time =
-        has_times ? static_cast<std::uint64_t>(static_cast<double>(source_.next()) * interval_ns_)
-                  : now;
-    const auto appended = session.core.append(
-        {.subject = options_.subject, .payload = source_.message()}, time, now_);
-    if (appended != client::Appended::kDone) {
-      // The command line was judged: every message fits.
-      CHECK(appended == client::Appended::kFull);
-      took_all = false;
-      break;
+  while (messages > 0 && took_all) {
+    const std::size_t count = std::min<std::uint64_t>(messages, source_.ahead());
+    const auto batch = std::span(batch_).subspan(source_.place(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      batch[i].opaque = has_times ? time_due(source_.next() + i) : now;
     }
-    source_.advance();
+    const auto appended = session.core.append_all(options_.subject, batch, now_);
+    // The command line was judged: every message fits.
+    CHECK(appended.count == count || appended.outcome == client::Appended::kFull);
+    took_all = appended.count == count;
+    messages -= appended.count;
+    source_.advance(appended.count);
   }
   activate(session);
   return took_all;

@@ -61,6 +61,7 @@ class PdpLoad final : public client::ClientPortListener {
   [[nodiscard]] bool send(Session& session);
   void append_flat_out();
   void append_due(std::uint64_t due);
+  [[nodiscard]] std::uint64_t time_due(std::uint64_t message) const;
   [[nodiscard]] bool append_to(Session& session, std::uint64_t messages, bool has_times);
   void reported(const client::DeliveryReport& report);
   void record(std::span<const std::uint64_t> times);
@@ -80,7 +81,8 @@ class PdpLoad final : public client::ClientPortListener {
   std::uint64_t messages_max_;
   double interval_ns_;  // between messages; 0: flat out
   std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<std::uint32_t> active_;  // to be polled
+  std::vector<std::uint32_t> active_;                                // to be polled
+  std::array<client::PlainMessage, MessageSource::kAhead> batch_{};  // by the source's places
   std::array<client::SessionCore::Datagram, client::ClientPort::kBurst> datagrams_{};
   std::size_t swept_ = 0;
   std::size_t filling_ = 0;

@@ -28,6 +28,9 @@ class PdpNode final : public LogObserver {
   // too long is forgotten. Returns whether there was anything to do.
   bool turn(MonotonicNanos now);
 
+  // Whether a producer waits for an answer that turn() gives.
+  [[nodiscard]] bool owes_answers() const { return !acknowledger_.all_told(); }
+
   // No session is opened any more, and who has one is told that the node ends.
   void go_away(std::uint32_t deadline_ms);
 

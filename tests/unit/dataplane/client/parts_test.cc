@@ -212,6 +212,70 @@ TEST(FrameRingTest, AMessageThatIsLongerThanThePathIsLeftAlone) {
   EXPECT_EQ(ring.front().messages, 1U);
 }
 
+// ---- Batching ------------------------------------------------------------------------------
+
+struct Batching {
+  FrameRing ring{
+      FrameRingOptions{.frames = 8, .messages_per_frame_max = 20}
+  };
+  Batcher batcher{
+      ring, BatcherOptions{.subjects_max = 2, .messages_per_frame_max = 20}
+  };
+  // All that is in sealed frames, opaques at the end of each.
+  [[nodiscard]] std::vector<std::byte> bytes() {
+    batcher.seal_all();
+    std::vector<std::byte> all;
+    for (std::size_t place = 0; place < ring.size(); ++place) {
+      const FrameEntry& entry = ring[ring.id_at(place)];
+      const auto messages = ring.buffer(entry.buffer).subspan(entry.at, entry.bytes);
+      all.insert(all.end(), messages.begin(), messages.end());
+      const auto opaques = std::as_bytes(ring.opaques(entry.buffer).first(entry.messages));
+      all.insert(all.end(), opaques.begin(), opaques.end());
+    }
+    return all;
+  }
+};
+
+TEST(BatcherTest, MessagesTogetherMakeTheSameFramesAsOneByOne) {
+  std::vector<std::vector<std::byte>> payloads;
+  std::vector<PlainMessage> messages;
+  for (std::size_t i = 0; i < 70; ++i) {
+    // Lengths of all kinds of padding, some that make a frame full by bytes, some by count.
+    payloads.emplace_back(i < 40 ? i : 20 * (i - 40), static_cast<std::byte>(i));
+  }
+  for (const auto& payload : payloads) {
+    messages.push_back({.payload = payload, .opaque = messages.size()});
+  }
+  Batching together;
+  Batching single;
+  const AppendedAll appended = together.batcher.append_all("a.b", messages, 1400, kNever);
+  for (std::size_t i = 0; i < appended.count; ++i) {
+    ASSERT_EQ(single.batcher.append({.subject = "a.b", .payload = payloads[i]}, i, 1400, kNever),
+              Appended::kDone);
+  }
+  ASSERT_EQ(appended.outcome, Appended::kFull);
+  ASSERT_GT(appended.count, 50U);
+  EXPECT_EQ(single.batcher.append({.subject = "a.b", .payload = payloads[appended.count]}, 0, 1400,
+                                  kNever),
+            Appended::kFull);
+  EXPECT_EQ(together.batcher.messages(), single.batcher.messages());
+  EXPECT_EQ(together.bytes(), single.bytes());
+}
+
+TEST(BatcherTest, AMessageThatFitsNowhereStopsThoseBehindItAndNotThoseBefore) {
+  const std::vector<std::byte> short_one(10);
+  const std::vector<std::byte> long_one(1500);
+  const std::array<PlainMessage, 3> messages{
+      {{.payload = short_one, .opaque = 0},
+       {.payload = long_one, .opaque = 1},
+       {.payload = short_one, .opaque = 2}}
+  };
+  Batching batching;
+  const AppendedAll appended = batching.batcher.append_all("a", messages, 1400, kNever);
+  EXPECT_EQ(appended.count, 1U);
+  EXPECT_EQ(appended.outcome, Appended::kTooLarge);
+}
+
 // ---- Losses --------------------------------------------------------------------------------
 
 class LossDetectorTest : public testing::Test {
