@@ -13,13 +13,14 @@ constexpr std::size_t kCacheLineBytes = 64;
 FrameRing::FrameRing(const FrameRingOptions& options)
     : options_(options),
       stride_(align_up(options.buffer_bytes, kCacheLineBytes)),
+      reserved_(std::min(kPiecesReserved, kPiecesOfFrame * options.frames)),
       arena_(options.frames * stride_),
       opaques_(options.frames * options.messages_per_frame_max),
       users_(options.frames) {
   CHECK_GT(options.frames, 0U);
   CHECK_GE(options.buffer_bytes, pdp::kSmallFrameBytesMax);
   CHECK_LE(options.buffer_bytes, pdp::kFrameBytesMax);
-  const std::size_t places = std::bit_ceil(options.frames + kPiecesReserved);
+  const std::size_t places = std::bit_ceil(options.frames + reserved_);
   order_.resize(places);
   entries_.resize(places);
   free_.reserve(options.frames);

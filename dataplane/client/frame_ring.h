@@ -24,7 +24,9 @@ using FrameId = std::uint32_t;
 using BufferId = std::uint32_t;
 inline constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-// A frame may be split into more pieces than the ring has places left; these are kept for it.
+// A frame may be split into more pieces than the ring has places left; these are kept for it, of
+// each frame so many, in all so many at most.
+inline constexpr std::size_t kPiecesOfFrame = 16;
 inline constexpr std::size_t kPiecesReserved = 256;
 
 enum class FrameState : std::uint8_t {
@@ -88,7 +90,7 @@ class FrameRing {
 
   // ---- Frames in order ---------------------------------------------------------------------
   // Whether seal() may be called.
-  [[nodiscard]] bool has_place() const { return size_ + kPiecesReserved < order_.size(); }
+  [[nodiscard]] bool has_place() const { return size_ + reserved_ < order_.size(); }
   // The messages behind the head, of so many bytes, become the last frame.
   FrameId seal(BufferId buffer, std::uint32_t messages, std::size_t bytes, MonotonicNanos queued);
 
@@ -149,6 +151,7 @@ class FrameRing {
 
   FrameRingOptions options_;
   std::size_t stride_;
+  std::size_t reserved_;  // places for pieces
   std::vector<std::byte> arena_;
   std::vector<std::uint64_t> opaques_;
   std::vector<std::uint16_t> users_;  // frames of each buffer

@@ -41,7 +41,8 @@ SessionCore::SessionCore(const SessionOptions& options, SessionListener& listene
       loss_(ring_, trailer_bytes_),
       congestion_(static_cast<std::uint32_t>(options.frames)),
       path_(options.path),
-      composed_(kComposedPerPoll * options.path.frame_bytes_max),
+      composed_max_(std::min(kComposedPerPoll, options.frames)),
+      composed_(composed_max_ * options.path.frame_bytes_max),
       probe_(options.path.frame_bytes_max) {
   CHECK_GE(linger_ns_, 0);
   CHECK_GE(message_timeout_ns_, 0);

@@ -246,7 +246,8 @@ class SessionCore {
   pdp::CaptureBody capture_{};
 
   SessionStatistics statistics_;
-  std::vector<std::byte> composed_;  // kComposedPerPoll frames
+  std::size_t composed_max_;
+  std::vector<std::byte> composed_;  // composed_max_ frames
   std::size_t composed_count_ = 0;
   std::array<std::array<std::byte, kControlBytes>, kControlPerPoll> control_{};
   std::size_t control_count_ = 0;

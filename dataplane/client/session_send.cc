@@ -225,7 +225,7 @@ bool SessionCore::send_frame(FrameId id, Output& output) {
   if (ring_.lies_whole(id, has_key_)) {
     frame = ring_.buffer(entry.buffer).first(bytes);
   } else {
-    if (composed_count_ == kComposedPerPoll) return false;
+    if (composed_count_ == composed_max_) return false;
     frame = std::span(composed_).subspan(composed_count_++ * ring_.buffer_bytes(), bytes);
     if (!entry.skip) {
       ring_.compose(

@@ -32,12 +32,13 @@ pdp.sessions = SESSIONS
 pdp.remembered = REMEMBERED
 """
 PACKED_64 = ["--size", 64]
+PACKET_BYTES = 1472
 LONG_256 = ["--size", 256, "--packed", 8000]
 LONG_1024 = ["--size", 1024, "--packed", 8000]
 NEAR_NS = 120  # the two modes of core-to-core latency lie on both sides of it
 SESSIONS = 100_000
 SESSION_BYTES_NODE = 2048
-SESSION_BYTES_CLIENT = 96 * 1024
+SESSION_BYTES_CLIENT = 24 * 1024
 FLOOR_FILE_BYTES = 256 << 20
 # What the kernel's sockets carry: 256 bytes, as perf/udp_send sends them.
 KERNEL_BYTES = 256
@@ -103,7 +104,8 @@ class Pdp(ingest.Ingest):
         return per_second(done) / done["seconds"]
 
     def copy_crc_leg(self):
-        return float(run("taskset", "-c", self.poller, BUILD / "perf/copy_crc", 64, 1).stdout)
+        return float(run("taskset", "-c", self.poller, BUILD / "perf/copy_crc", 64, SECONDS,
+                         PACKET_BYTES).stdout)
 
     def receive_only_bytes_leg(self):
         options, port, goal = ["--size", 256, "--packed", 8000], 5140, None
@@ -114,8 +116,7 @@ class Pdp(ingest.Ingest):
         say("64 B messages in frames of 1,472 B: copy and CRC32C beside penstockd on a null volume")
         packed = Pairs(self.copy_crc_leg,
                        lambda: self.null_leg(PACKED_64, lambda done: done["acknowledged"]))
-        self.highest, self.highest_known = packed.median(1), packed.enough
-        say(f"  {packed.ratio:.3f} of the loop, {self.highest / 1e6:.1f} M/s {by_mode(packed)}")
+        say(f"  {packed.ratio:.3f} of the loop, {packed.median(1) / 1e6:.1f} M/s {by_mode(packed)}")
         say("256 B messages in frames of 8 KB: receive-only beside penstockd on a null volume")
         # 31 lines of 257 bytes and 42 bytes of headers.
         self.bytes_per_message = (31 * 257 + 42) / 31
@@ -127,21 +128,44 @@ class Pdp(ingest.Ingest):
             target("pdp_64_packed_of_copy_crc", packed.ratio, 0.5, "ratio", enough=packed.enough),
             target("pdp_8k_frames_of_receive_only", long.ratio, 0.5, "ratio", enough=long.enough)]
 
+    def received_leg(self, node):
+        """At half of what is the highest load just then: it changes with where the cores lie."""
+        flat_out = self.load(node, "--acks", "received", *PACKED_64, seconds=SECONDS / 2)
+        rate = int(flat_out["acknowledged"] / flat_out["seconds"] / 2)
+        done = self.load(node, "--acks", "received", "--rate", rate, *PACKED_64)
+        held = done["messages"] >= ingest.RATE_SHARE * rate * SECONDS
+        return Percentiles({**done["latency_us"], "rate": rate, "held": held})
+
+    def stall_leg(self):
+        """What a sender on a schedule would see of the machine alone, if nothing else took time."""
+        both = [subprocess.Popen([BUILD / "perf/stall", str(core), str(SECONDS)], text=True,
+                                 stdout=subprocess.PIPE) for core in (self.poller, self.sender)]
+        found = [json.loads(process.communicate(timeout=60)[0]) for process in both]
+        return Percentiles({key: max(one[key] for one in found) for key in found[0]})
+
     def received_latency(self):
-        rate = int(self.highest / 2)
-        say(f"acknowledgements of `received` at {rate / 1e6:.1f} M messages/s of 64 B, open loop")
+        say("acknowledgements of `received` at half the highest load, 64 B messages, open loop, "
+            "beside what two idle loops on the same cores are kept waiting")
         node = self.node(ingest.NULL).start()
         try:
-            legs = [self.load(node, "--acks", "received", "--rate", rate, *PACKED_64)
-                    for _ in range(PAIRS)]
+            with stopped(node.process):
+                def leg():
+                    node.process.send_signal(signal.SIGCONT)
+                    try:
+                        return self.received_leg(node)
+                    finally:
+                        node.process.send_signal(signal.SIGSTOP)
+                found = Pairs(self.stall_leg, leg)
         finally:
+            node.process.send_signal(signal.SIGCONT)
             node.drain()
-        held = self.highest_known and all(
-            leg["messages"] >= ingest.RATE_SHARE * rate * SECONDS for leg in legs)
-        middle = {key: statistics.median(leg["latency_us"][key] for leg in legs)
-                  for key in ("p50", "p99", "p99.9")}
-        say(f"  {middle}")
-        return {"rate": rate, "legs": [leg["latency_us"] for leg in legs]}, [
+        held = found.enough and all(leg.all["held"] for _, leg in found.kept)
+        middle, machine = ({key: statistics.median(pair[side].all[key] for pair in found.kept)
+                            if found.kept else 0.0 for key in ("p50", "p99", "p99.9")}
+                           for side in (1, 0))
+        say(f"  {middle}, the machine alone {machine}")
+        return {"legs": [{"machine": a.all, "penstock": b.all} for a, b in found.kept],
+                "machine": machine}, [
             target(f"received_{key}", middle[key], goal, "us", at_least=False, enough=held)
             for key, goal in (("p50", 8), ("p99", 40), ("p99.9", 300))]
 

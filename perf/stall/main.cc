@@ -1,0 +1,59 @@
+// What the machine itself keeps a polling core from: reads the clock on one core as fast as it can,
+// and tells by how much a message that is due at any moment would be late because the core was
+// doing something else just then.
+//
+//   stall CORE SECONDS    prints {"p50": US, "p99": US, "p99.9": US, "max": US}
+
+#include <sched.h>
+
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/histogram.h"
+
+namespace {
+
+using penstock::MonotonicNanos;
+
+constexpr std::int64_t kDueEveryNs = 100;
+
+template <class T>
+bool parse(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  unsigned core = 0;
+  double seconds = 0;
+  if (argc != 3 || !parse(argv[1], core) || core >= CPU_SETSIZE || !parse(argv[2], seconds)) {
+    std::fprintf(stderr, "usage: stall CORE SECONDS\n");
+    return 2;
+  }
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(core, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) {
+    std::perror("stall: the core");
+    return 1;
+  }
+  penstock::SystemClock clock;
+  penstock::Histogram late;
+  const MonotonicNanos start = clock.monotonic_now();
+  const MonotonicNanos end = start + static_cast<std::int64_t>(seconds * 1e9);
+  MonotonicNanos due = start;
+  for (MonotonicNanos now = start; now < end; now = clock.monotonic_now()) {
+    for (; due <= now; due = due + kDueEveryNs) {
+      late.record(static_cast<std::uint64_t>(now - due), 1);
+    }
+  }
+  const auto micros = [&](double share) { return static_cast<double>(late.at(share)) / 1e3; };
+  std::printf("{\"p50\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f, \"max\": %.3f}\n", micros(0.5),
+              micros(0.99), micros(0.999), micros(1.0));
+  return 0;
+}
