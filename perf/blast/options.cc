@@ -151,6 +151,9 @@ void add_pdp_options(CLI::App& app, Options& o) {
       ->check(zero_or_more())
       ->type_name("US")
       ->capture_default_str();
+  app.add_flag("--yield", o.yield,
+               "give the core to others after each turn: for one that also takes the interrupts of "
+               "the node's drive");
   app.add_option("--subject", o.subject, "subject of all messages")
       ->type_name("SUBJECT")
       ->capture_default_str();
@@ -166,7 +169,7 @@ void add_pdp_options(CLI::App& app, Options& o) {
 // What only one of both kinds of load knows.
 void check_plain(const CLI::App& app) {
   for (const char* option : {"--acks", "--sessions", "--idle-sessions", "--frames", "--fill",
-                             "--subject", "--key-name", "--key-file", "--histogram"}) {
+                             "--yield", "--subject", "--key-name", "--key-file", "--histogram"}) {
     if (app.count(option) != 0) throw CLI::RequiresError(option, "--pdp");
   }
 }

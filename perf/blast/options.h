@@ -36,6 +36,7 @@ struct Options {
   std::size_t sessions = 1;       // that are loaded
   std::size_t idle_sessions = 0;  // that are only kept open
   std::size_t frames = 0;         // held by a loaded session; 0: by their number
+  bool yield = false;             // gives the core away after each turn
   double fill_us = 0;             // that a frame waits for more messages
   std::string subject = "blast.load";
   std::string key_file;

@@ -1,5 +1,7 @@
 #include "perf/blast/pdp_load.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <limits>
@@ -52,7 +54,6 @@ struct PdpLoad::Session final : client::SessionListener {
 
   PdpLoad& owner;
   client::SessionCore core;
-  MonotonicNanos deadline = client::kNever;
   std::uint32_t index;
   bool is_active = false;
   bool is_open = false;
@@ -71,6 +72,7 @@ PdpLoad::PdpLoad(const Options& options, const pdp::ProducerKey& key, client::Cl
   const std::size_t count = options.sessions + options.idle_sessions;
   sessions_.reserve(count);
   active_.reserve(count);
+  deadlines_.resize(count, client::kNever);
   for (std::size_t i = 0; i < count; ++i) sessions_.push_back(make_session(i, key));
 }
 
@@ -190,7 +192,7 @@ bool PdpLoad::send(Session& session) {
     session.core.sent();  // copied
     if (count < room) break;
   }
-  session.deadline = session.core.next_deadline();
+  deadlines_[session.index] = session.core.next_deadline();
   return true;
 }
 
@@ -210,9 +212,10 @@ void PdpLoad::turn() {
   port_.receive(now_, *this);
   for (std::size_t i = 0; i < std::min(kSweptPerTurn, sessions_.size()); ++i) {
     swept_ = swept_ + 1 >= sessions_.size() ? 0 : swept_ + 1;
-    if (now_ >= sessions_[swept_]->deadline) activate(*sessions_[swept_]);
+    if (now_ >= deadlines_[swept_]) activate(*sessions_[swept_]);
   }
   send();
+  if (options_.yield) sched_yield();
   tell_progress();
 }
 

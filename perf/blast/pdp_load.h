@@ -81,7 +81,8 @@ class PdpLoad final : public client::ClientPortListener {
   std::uint64_t messages_max_;
   double interval_ns_;  // between messages; 0: flat out
   std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<std::uint32_t> active_;                                // to be polled
+  std::vector<MonotonicNanos> deadlines_;  // of the sessions, side by side: all are swept
+  std::vector<std::uint32_t> active_;      // to be polled
   std::array<client::PlainMessage, MessageSource::kAhead> batch_{};  // by the source's places
   std::array<client::SessionCore::Datagram, client::ClientPort::kBurst> datagrams_{};
   std::size_t swept_ = 0;

@@ -12,15 +12,14 @@ import signal
 import statistics
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "ingest"))
 
 import ingest  # noqa: E402
-from measure import (BUILD, PAIRS, Pairs, cores, process_seconds, run, say,  # noqa: E402
-                     stopped, target, write)
-from tests.lib.harness import Host, Node, wait_until  # noqa: E402
+import kernel  # noqa: E402
+from measure import BUILD, Pairs, run, say, stopped, target, write  # noqa: E402
+from tests.lib.harness import Host, Node  # noqa: E402
 
 SECONDS = 1.0
 DOOR = """
@@ -34,14 +33,12 @@ pdp.remembered = REMEMBERED
 PACKED_64 = ["--size", 64]
 PACKET_BYTES = 1472
 LONG_256 = ["--size", 256, "--packed", 8000]
-LONG_1024 = ["--size", 1024, "--packed", 8000]
+LONG_1024 = ["--size", 1024, "--packed", 8000, "--yield"]
 NEAR_NS = 120  # the two modes of core-to-core latency lie on both sides of it
 SESSIONS = 100_000
 SESSION_BYTES_NODE = 2048
 SESSION_BYTES_CLIENT = 24 * 1024
 FLOOR_FILE_BYTES = 256 << 20
-# What the kernel's sockets carry: 256 bytes, as perf/udp_send sends them.
-KERNEL_BYTES = 256
 
 
 class Percentiles(float):
@@ -182,10 +179,14 @@ class Pdp(ingest.Ingest):
         return self.passed["written"] / self.done["seconds"]
 
     def floor_leg(self):
+        """The other core is as little idle as it is beside a sender: it takes the interrupts."""
+        beside = subprocess.Popen([BUILD / "perf/stall", str(self.sender), str(SECONDS), "yield"],
+                                  stdout=subprocess.DEVNULL)
         done = json.loads(run(
             "taskset", "-c", self.poller, BUILD / "perf/floor", self.host.folder / "floor",
             FLOOR_FILE_BYTES, self.block_bytes, self.block_rate, SECONDS, ingest.DEPTH,
             timeout=120).stdout)
+        beside.wait(timeout=60)
         return Percentiles(done["latency_us"])
 
     def durable_leg(self, node, rate):
@@ -200,7 +201,7 @@ class Pdp(ingest.Ingest):
             for _ in range(3):  # until every segment is used for the second time
                 self.drive_leg(node)
             found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
-            say(f"  {found.ratio:.3f} of fio, {found.median(1) / 1e9:.2f} GB/s")
+            say(f"  {found.ratio:.3f} of fio, {found.median(1) / 1e9:.2f} GB/s {by_mode(found)}")
             rate = int(found.median(1) / ingest.BYTES_WRITTEN_PER_MESSAGE / 2)
             say(f"acknowledgements of `durable` at {rate / 1e6:.2f} M messages/s, open loop")
             blocks = self.blocks(node)
@@ -221,7 +222,8 @@ class Pdp(ingest.Ingest):
         targets += [target(f"durable_{key}_of_bare", ratios[key], goal, "ratio", at_least=False,
                            enough=latencies.enough) for key, goal in (("p99", 1.25),
                                                                       ("p99.9", 1.5))]
-        return {"beside_fio": found.report(), "rate": rate, "block_bytes": self.block_bytes,
+        return {"beside_fio": found.report(), "beside_fio_modes": by_mode(found), "rate": rate,
+                "block_bytes": self.block_bytes,
                 "blocks_per_second": self.block_rate, "legs": [
                     {"bare": a.all, "penstock": b.all} for a, b in latencies.kept]}, targets
 
@@ -270,109 +272,6 @@ class Pdp(ingest.Ingest):
                    "ratio", at_least=False)]
 
 
-# ---- The kernel's sockets ------------------------------------------------------------------------
-
-KERNEL_CONFIG = """
-[node]
-name = "{name}"
-runtime_dir = "{runtime}"
-[dpdk]
-memory = "160MiB"
-[[port]]
-name = "lan0"
-device = "net_af_xdp0,iface=port0"
-addresses = ["10.77.0.1/24"]
-receive_descriptors = 2048
-buffers = 16384
-[[shard]]
-core = CORE
-poll = "busy"
-[[volume]]
-name = "main"
-path = "{folder}/volume"
-segment_bytes = "64MiB"
-retention.max_bytes = "512MiB"
-[[door]]
-name = "pdp"
-kind = "pdp"
-listen = ["*:7373"]
-"""
-
-
-class Kernel:
-    """A sender on the kernel's sockets, a cable to a node and one to a plain receiver."""
-
-    def __init__(self, host):
-        self.host = host
-        self.poller, self.sender_core = cores()
-        self.sender, self.plain = host.namespace("sender"), host.namespace("plain")
-        appliance = host.namespace("appliance")
-        host.veth(self.sender, "eth0", appliance, "port0")
-        host.veth(self.sender, "eth1", self.plain, "port0")
-        self.sender.run("ip", "address", "add", "10.77.0.2/24", "dev", "eth0")
-        self.sender.run("ip", "address", "add", "10.77.1.2/24", "dev", "eth1")
-        self.plain.run("ip", "address", "add", "10.77.1.1/24", "dev", "port0")
-        self.node = Node(host, KERNEL_CONFIG.replace("CORE", str(self.poller)), name="kernel",
-                         namespace=appliance).start()
-        self.costs = {"recvmmsg": [], "penstock": []}
-
-    def send(self, *command):
-        return json.loads(run(*self.sender.command("taskset", "-c", self.sender_core, *command),
-                              timeout=60).stdout)
-
-    def recvmmsg_leg(self):
-        """Messages a second that arrived."""
-        out = self.host.folder / "plain.out"
-        receiver = self.host.start(*self.plain.command(
-            "taskset", "-c", self.poller, BUILD / "perf/recvmmsg", 514, out),
-            stdout=subprocess.DEVNULL)
-        wait_until(lambda: "514" in self.plain.run("ss", "-Huln", "sport = 514").stdout,
-                   "recvmmsg listening", process=receiver)
-        sent = self.send(BUILD / "perf/udp_send", "10.77.1.1", 514, 10_000_000, 1)
-        time.sleep(0.2)
-        seconds = process_seconds(receiver.pid)
-        receiver.send_signal(signal.SIGTERM)
-        receiver.wait()
-        with open(out, "rb") as file:
-            lines = sum(data.count(b"\n") for data in iter(lambda: file.read(1 << 20), b""))
-        self.costs["recvmmsg"].append(1e9 * seconds / max(lines, 1))
-        return lines / sent["seconds"]
-
-    def marks(self):
-        gauges = self.node.ledger()["gauges"][0]
-        return gauges["busy_cycles"] / gauges["tsc_hz"]
-
-    def penstock_leg(self):
-        """Messages a second that were acknowledged as durable."""
-        self.node.process.send_signal(signal.SIGCONT)
-        before = self.marks()
-        done = self.send(BUILD / "perf/producer", "10.77.0.1:7373", KERNEL_BYTES, SECONDS)
-        seconds = self.marks() - before
-        self.node.process.send_signal(signal.SIGSTOP)
-        if done["failed"]:
-            raise RuntimeError(f"messages failed: {done}")
-        self.costs["penstock"].append({
-            "node_ns": 1e9 * seconds / done["acknowledged"],
-            "producer_ns": 1e9 * done["processor_seconds"] / done["acknowledged"]})
-        return done["acknowledged"] / done["seconds"]
-
-    def measure(self):
-        say(f"{KERNEL_BYTES} B messages by the kernel's sockets: recvmmsg beside penstockd")
-        with stopped(self.node.process):
-            found = Pairs(self.recvmmsg_leg, self.penstock_leg)
-        self.node.process.send_signal(signal.SIGCONT)
-        self.node.drain()
-        plain = statistics.median(self.costs["recvmmsg"])
-        node = statistics.median(cost["node_ns"] for cost in self.costs["penstock"])
-        producer = statistics.median(cost["producer_ns"] for cost in self.costs["penstock"])
-        say(f"  {found.median(1) / 1e6:.2f} M/s durable, recvmmsg {found.median(0) / 1e6:.2f}; ns "
-            f"a message: node {node:.0f}, producer {producer:.0f}, recvmmsg {plain:.0f}")
-        return {"beside_recvmmsg": found.report(), "costs": self.costs}, [
-            target("kernel_rate_of_recvmmsg", found.ratio, 1.0, "ratio", enough=found.enough),
-            target("kernel_node_time_of_recvmmsg", node / plain, 0.25, "ratio", at_least=False,
-                   enough=found.enough)]
-
-
 def main():
     host = Host("pdp")
     results, targets = {}, []
@@ -388,7 +287,7 @@ def main():
         keep("received", pdp.received_latency())
         keep("drive", pdp.drive())
         keep("sessions", pdp.sessions())
-        keep("kernel", Kernel(host).measure())
+        keep("kernel", kernel.Kernel(host).measure())
     finally:
         host.close()
     write("pdp", targets, **results)

@@ -1,8 +1,9 @@
 // What the machine itself keeps a polling core from: reads the clock on one core as fast as it can,
 // and tells by how much a message that is due at any moment would be late because the core was
-// doing something else just then.
+// doing something else just then. With `yield` it is no more than a load beside something else, and
+// gives the core to whoever wants it.
 //
-//   stall CORE SECONDS    prints {"p50": US, "p99": US, "p99.9": US, "max": US}
+//   stall CORE SECONDS [yield]    prints {"p50": US, "p99": US, "p99.9": US, "max": US}
 
 #include <sched.h>
 
@@ -31,8 +32,10 @@ bool parse(std::string_view text, T& value) {
 int main(int argc, char** argv) {
   unsigned core = 0;
   double seconds = 0;
-  if (argc != 3 || !parse(argv[1], core) || core >= CPU_SETSIZE || !parse(argv[2], seconds)) {
-    std::fprintf(stderr, "usage: stall CORE SECONDS\n");
+  const bool yields = argc == 4 && std::string_view(argv[3]) == "yield";
+  if (argc < 3 || (argc > 3 && !yields) || !parse(argv[1], core) || core >= CPU_SETSIZE ||
+      !parse(argv[2], seconds)) {
+    std::fprintf(stderr, "usage: stall CORE SECONDS [yield]\n");
     return 2;
   }
   cpu_set_t set;
@@ -51,6 +54,7 @@ int main(int argc, char** argv) {
     for (; due <= now; due = due + kDueEveryNs) {
       late.record(static_cast<std::uint64_t>(now - due), 1);
     }
+    if (yields) sched_yield();
   }
   const auto micros = [&](double share) { return static_cast<double>(late.at(share)) / 1e3; };
   std::printf("{\"p50\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f, \"max\": %.3f}\n", micros(0.5),
