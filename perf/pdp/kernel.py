@@ -1,4 +1,4 @@
-"""Producers on the kernel's sockets: a sender over a veth pair to a node and to a plain receiver."""
+"""Producers on the kernel's sockets: a sender over veth pairs to a node and to a plain receiver."""
 
 import json
 import pathlib
