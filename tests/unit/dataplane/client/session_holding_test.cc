@@ -116,6 +116,26 @@ TEST_F(SessionHoldingTest, AMessageThatWaitedElsewhereExpiresByItsOwnTime) {
   EXPECT_EQ(outcomes(Outcome::kExpired), 1U);
 }
 
+// ---- Few frames ----------------------------------------------------------------------------
+
+TEST_F(SessionHoldingTest, ASessionOfOneFrameSendsItInPiecesWhereThePathTakesNoMore) {
+  SessionOptions options = usual();
+  options.frames = 1;
+  options.path = {.frame_bytes_first = 8972, .frame_bytes_max = 8972};
+  FakeNodeOptions node;
+  node.frame_bytes_max = 1232;
+  make(options, node);
+  append(90);
+  world_->core->open(world_->now, Path::kAnother);
+  ASSERT_TRUE(world_->run_until_reported());
+  append(10);  // it goes on
+  ASSERT_TRUE(world_->run_until_reported());
+  EXPECT_EQ(outcomes(Outcome::kAcknowledged), 100U);
+  const auto stored = world_->stored_numbers();
+  ASSERT_EQ(stored.size(), 100U);
+  for (std::size_t i = 0; i < stored.size(); ++i) EXPECT_EQ(stored[i], i);
+}
+
 // ---- The end -------------------------------------------------------------------------------
 
 TEST_F(SessionHoldingTest, AbandoningReportsAlsoWhatHadNoPlaceInTheOrder) {
