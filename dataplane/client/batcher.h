@@ -57,7 +57,8 @@ class Batcher {
   // The longest frame, trailer not included, is `frame_bytes_max`. `queued` may lie back.
   [[nodiscard]] Appended append(const OutgoingMessage& message, std::uint64_t opaque,
                                 std::size_t frame_bytes_max, MonotonicNanos queued);
-  // Messages of one subject, each like append(), at less than a third of its time.
+  // Messages of one subject, each like append(); what is the same for all is looked at once a
+  // frame.
   [[nodiscard]] AppendedAll append_all(std::string_view subject,
                                        std::span<const PlainMessage> messages,
                                        std::size_t frame_bytes_max, MonotonicNanos queued);

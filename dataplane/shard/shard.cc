@@ -91,8 +91,9 @@ bool Shard::receive(Side& port, MonotonicNanos now) {
   rte_pktmbuf_free_bulk(packets.data(), done);
   if (port.answer_count > 0) transmit_answers(port);
   // Whoever waits for acknowledgements sends the more the sooner they come.
-  const bool awaited = parts_.pdp != nullptr && parts_.pdp->owes_answers();
-  if (count < kSmallBurst && !awaited) port.look_at = now + parts_.coalesce_ns;
+  if (count < kSmallBurst && !(parts_.pdp != nullptr && parts_.pdp->owes_answers())) {
+    port.look_at = now + parts_.coalesce_ns;
+  }
   return true;
 }
 

@@ -154,7 +154,6 @@ class Pdp(ingest.Ingest):
                         node.process.send_signal(signal.SIGSTOP)
                 found = Pairs(self.stall_leg, leg)
         finally:
-            node.process.send_signal(signal.SIGCONT)
             node.drain()
         held = found.enough and all(leg.all["held"] for _, leg in found.kept)
         middle, machine = ({key: statistics.median(pair[side].all[key] for pair in found.kept)

@@ -43,9 +43,9 @@ path = "{folder}/volume"
 segment_bytes = "64MiB"
 retention.max_bytes = "512MiB"
 [[door]]
-name = "syslog"
-listen = ["*:514"]
+DOOR
 """
+SYSLOG = 'name = "syslog"\nlisten = ["*:514"]'
 
 
 class Wire:
@@ -74,9 +74,9 @@ class Wire:
 class Penstock:
     name, address = "penstock", "10.77.0.1"
 
-    def __init__(self, wire):
-        self.node = Node(wire.host, CONFIG.replace("CORE", str(wire.poller)),
-                         namespace=wire.appliance).start()
+    def __init__(self, wire, door=SYSLOG):
+        text = CONFIG.replace("CORE", str(wire.poller)).replace("DOOR", door)
+        self.node = Node(wire.host, text, namespace=wire.appliance).start()
         self.process = self.node.process
         wire.sender.run("ping", "-c", "1", "-W", "5", self.address)
 

@@ -58,6 +58,6 @@ int main(int argc, char** argv) {
   }
   const auto micros = [&](double share) { return static_cast<double>(late.at(share)) / 1e3; };
   std::printf("{\"p50\": %.3f, \"p99\": %.3f, \"p99.9\": %.3f, \"max\": %.3f}\n", micros(0.5),
-              micros(0.99), micros(0.999), micros(1.0));
+              micros(0.99), micros(0.999), static_cast<double>(late.max()) / 1e3);
   return 0;
 }
