@@ -222,7 +222,8 @@ Result<> LogReader::pass_bad_block() {
   }
   // If the log went on in a segment whose header is lost, what lies behind here may be what a crash
   // left.
-  Result<bool> goes_on = alone ? scan_->proves(bad + 1, at_) : true;
+  Result<bool> goes_on = !ends_here(bad);
+  if (*goes_on && alone) goes_on = scan_->proves(bad + 1, at_);
   if (!goes_on) return std::unexpected(std::move(goes_on.error()));
   at_ = *goes_on ? at_ + 1 : std::max(at_, limit());
   wanted_ = std::max(wanted_, at_);
@@ -230,6 +231,13 @@ Result<> LogReader::pass_bad_block() {
   crc_.reset();
   joined_ = false;
   return {};
+}
+
+// Whether the log ends, or ended once, in front of a page, though numbers behind it are given away.
+bool LogReader::ends_here(std::uint32_t page) const {
+  if (current_ + 1 < list_.size()) return crc_ && ended_before(list_.all(), current_, at_, *crc_);
+  return end_.generation.value == list_[current_].header.generation && end_.position != 0 &&
+         page >= end_.position;
 }
 
 // ---- Segments -----------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class LogReader {
   void take(const SegmentScan::Found& found);
   [[nodiscard]] Result<> handle_bad_block();
   [[nodiscard]] Result<> pass_bad_block();
+  [[nodiscard]] bool ends_here(std::uint32_t page) const;
   [[nodiscard]] Result<> go_on_behind_trimmed();
   [[nodiscard]] Result<> enter();
   void skip_by_index();

@@ -36,6 +36,13 @@ std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments) {
   return gaps;
 }
 
+bool ended_before(std::span<const KeptSegment> segments, std::size_t number, BlockSequence missing,
+                  std::uint32_t previous_crc) {
+  if (segments[number].closed || number + 1 == segments.size()) return false;
+  const SegmentHeader& next = segments[number + 1].header;
+  return next.base_sequence > missing.value && next.previous_crc == previous_crc;
+}
+
 Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header) {
   const PageBuffer buffer = allocate_pages(kPageBytes);
   const std::span page(buffer.get(), kPageBytes);

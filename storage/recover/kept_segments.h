@@ -30,6 +30,13 @@ namespace penstock {
 // is missing. `segments`: oldest first.
 [[nodiscard]] std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments);
 
+// Whether the log once ended in the segment, in front of block `missing` and behind one with this
+// checksum, though the next segment begins with a later number: recovery left out those of blocks
+// in slots without a readable header. What a crash left behind that place was never part of the
+// log.
+[[nodiscard]] bool ended_before(std::span<const KeptSegment> segments, std::size_t number,
+                                BlockSequence missing, std::uint32_t previous_crc);
+
 // Whether the segment's slot holds another one by now.
 [[nodiscard]] Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header);
 

@@ -41,7 +41,7 @@ class LogRecovery {
   Result<> enter(std::size_t number);
   // False: the log ends here.
   Result<bool> pass_bad_block(SegmentScan& scan, std::size_t number, const Ahead& ahead);
-  Result<Ahead> look_ahead(SegmentScan& scan, std::size_t number, std::uint64_t sequence);
+  Result<Ahead> look_ahead(SegmentScan& scan, std::size_t number);
   Result<bool> later_proves(std::size_t number, std::uint64_t sequence);
   Result<> judge_index(std::size_t number);
   void skip_rest(std::size_t number);
@@ -92,9 +92,8 @@ Result<RecoveredLog> LogRecovery::run() {
   return std::move(log_);
 }
 
-// A later segment that begins with the same block or an earlier one has all that this one was to
-// hold: its slot was given up after a failed write or a crash, and is free whatever its header
-// still says.
+// A later segment that begins at the same block or before it has all that this one was to hold: its
+// slot was given up after a failed write or a crash, and is free whatever its header still says.
 void LogRecovery::drop_void() {
   std::uint64_t begin = ~std::uint64_t{0};
   std::vector<KeptSegment> kept;
@@ -172,7 +171,7 @@ Result<> LogRecovery::scan(std::size_t number) {
       continue;
     }
     const std::uint32_t bad = scan.position();
-    auto ahead = look_ahead(scan, number, log_.start.next_sequence.value);
+    auto ahead = look_ahead(scan, number);
     if (!ahead) return std::unexpected(std::move(ahead.error()));
     scan.go_to(bad);
     // The page may have been read before a running node wrote it.
@@ -269,24 +268,25 @@ bool LogRecovery::are_elsewhere(BlockFault fault, std::size_t number, const Ahea
          !segments_[number].closed && gaps_.contains(header.sequence);
 }
 
-Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_t number,
-                                                   std::uint64_t sequence) {
-  const std::uint32_t footer = footer_page(segments_[number].header.segment_bytes);
+Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_t number) {
+  const BlockSequence sequence = log_.start.next_sequence;
+  const KeptSegment& here = segments_[number];
   // A footer vouches for all blocks of its segment.
-  Ahead ahead{.proven = segments_[number].closed, .next = {}, .end = footer};
+  Ahead ahead{here.closed, {}, footer_page(here.header.segment_bytes)};
+  const bool over = ended_before(segments_, number, sequence, log_.start.last_crc);
   for (std::uint32_t from = scan.position() + 1; !(ahead.proven && ahead.next);) {
     auto found = scan.search(from);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) break;
-    const BlockHeader& header = (*found)->header;
+    const BlockSequence block((*found)->header.sequence);
     ahead.end = std::min(ahead.end, (*found)->position);
-    const bool valid = header.sequence > sequence && header.sequence < ends_[number].value;
+    const bool valid = !over && block > sequence && block < ends_[number];
     if (valid && !ahead.next) ahead.next = (*found)->position;
-    ahead.proven |= header.durable_sequence > sequence;
+    ahead.proven |= (*found)->header.durable_sequence > sequence.value;
     from = (*found)->position + 1;
   }
   if (ahead.proven) return ahead;
-  auto later = later_proves(number, sequence);
+  auto later = later_proves(number, sequence.value);
   if (!later) return std::unexpected(std::move(later.error()));
   ahead.proven = *later;
   return ahead;

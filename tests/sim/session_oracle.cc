@@ -235,26 +235,36 @@ std::uint64_t SessionOracle::unproven_from() const {
   return kNoNumber;
 }
 
-void SessionOracle::walk(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end) {
+void SessionOracle::walk(VolumeDevice& device, const RecoveredLog& log, std::size_t number) {
+  const SegmentHeader& segment = log.segments[number].header;
+  const bool last = number + 1 == log.segments.size();
+  const std::uint64_t end =
+      last ? log.start.next_sequence.value : log.segments[number + 1].header.base_sequence;
   SegmentScan scan(device, segment);
   std::uint64_t at = segment.base_sequence;
-  std::optional<std::uint32_t> previous_crc = segment.previous_crc;
+  std::uint32_t previous_crc = segment.previous_crc;
+  bool joined = true;  // previous_crc is that of the block before `at`
   while (at < end && !failed()) {
     auto found = scan.here();
     const bool here = found && *found && (*found)->header.sequence == at &&
-                      (!previous_crc || (*found)->header.previous_crc == *previous_crc);
+                      (!joined || (*found)->header.previous_crc == previous_crc);
     if (!here) {
-      // Behind a damaged block the next whole one counts.
+      // Behind a damaged block the next whole one counts, if the log did not end here.
       if (!found || lying_drive_ == nullptr) return;
+      const bool ended =
+          last ? scan.position() >= end_of(log).position
+               : joined && ended_before(log.segments, number, BlockSequence(at), previous_crc);
+      if (ended) return;
       found = scan.search(scan.position() + 1);
       if (!found || !*found) return;
       scan.go_to((*found)->position);
-      previous_crc.reset();
+      joined = false;
     }
     const BlockHeader header = (*found)->header;
     if (header.sequence >= at && header.sequence < end) {
       at = header.sequence + 1;
       previous_crc = header.crc;
+      joined = true;
       take_block(header, SlotIndex(segment.slot), (*found)->bytes, true);
     }
     scan.step_over(**found);
@@ -273,9 +283,7 @@ void SessionOracle::check(Volume& volume, const RecoveredVolume& recovered) {
   const auto log = recovered.logs.find(LogNumber(0));
   const std::size_t segments = log == recovered.logs.end() ? 0 : log->second.segments.size();
   for (std::size_t i = 0; i < segments; ++i) {
-    const std::uint64_t end = i + 1 < segments ? log->second.segments[i + 1].header.base_sequence
-                                               : log->second.start.next_sequence.value;
-    walk(volume.device(), log->second.segments[i].header, end);
+    walk(volume.device(), log->second, i);
   }
   check_missing();
   check_next(log == recovered.logs.end() ? LogStart{} : log->second.start);

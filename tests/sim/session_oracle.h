@@ -113,7 +113,7 @@ class SessionOracle final : public Judge {
   [[nodiscard]] bool is_appended(const MessageView& message, SessionNumber session,
                                  std::uint64_t number);
   void keep(Session& session, std::uint64_t sequence, std::uint64_t number, std::uint64_t block);
-  void walk(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t end);
+  void walk(VolumeDevice& device, const RecoveredLog& log, std::size_t number);
   void check_missing();
   void check_next(const LogStart& start);
   [[nodiscard]] bool may_be_missing(std::uint64_t block, std::uint64_t unproven) const;

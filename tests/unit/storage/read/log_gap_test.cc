@@ -64,6 +64,37 @@ TEST_F(LogGapTest, DamageThatHoldsNothingOfAStreamIsNoGapOfIt) {
   EXPECT_TRUE(got.gaps.empty());
 }
 
+// A crash left a block behind one that was torn, and the slot of those that follow lost its header:
+// their numbers are not given again, and what was left does not join the log.
+TEST_F(LogGapTest, WhatACrashLeftBehindTheEndOfTheLogIsNotRead) {
+  forge_.begin(0);
+  blocks(2);
+  const ForgePlace good = forge_.place;
+  message();
+  forge_.seal(good.sequence);
+  slot(0)[forge_.last_offset + 200] ^= std::byte{1};
+  message();
+  forge_.seal(good.sequence);
+  forge_.begin(1);
+  message();
+  forge_.seal(good.sequence);
+  slot(1)[100] ^= std::byte{1};
+  LogReader cut = reader(kAll);
+  EXPECT_EQ(read(cut).offsets, count(0, 6));
+
+  LogForge again(volume_, {forge_.place.sequence, good.crc}, 9, "all", Offset(100));
+  again.begin(2);
+  again.message("0 of another life");
+  again.seal();
+  again.seal();
+  LogReader later = reader(kAll);
+  const Got got = read(later);
+  EXPECT_EQ(got.offsets, (std::vector<std::uint64_t>{0, 1, 2, 3, 4, 5, 100}));
+  ASSERT_EQ(got.gaps.size(), 1U);
+  EXPECT_EQ(got.gaps[0].first, Offset(6));
+  EXPECT_EQ(got.gaps[0].next, Offset(100));
+}
+
 TEST_F(LogGapTest, DamageAtTheEndIsToldAtOnceAndWithItsExtentLater) {
   forge_.begin(0);
   blocks(4);

@@ -166,6 +166,36 @@ TEST_F(ProducerRecovery, RunsInASlotWithoutAReadableHeaderDoNotCount) {
   EXPECT_EQ(next(recover(), kA), 5U);
 }
 
+// A crash left a block behind one that was torn, and the slot of those that follow lost its header.
+// Nothing says that any of them was durable; their numbers are not given again.
+TEST_F(ProducerRecovery, WhatACrashLeftBehindTheEndOfTheLogNeverJoinsIt) {
+  forge_.begin(0);
+  run(kA, 0);
+  const ForgePlace good = forge_.place;
+  for (const std::uint64_t sequence : {5U, 10U}) {
+    forge_.run(kA, sequence, 5);
+    forge_.seal(good.sequence);
+    if (sequence == 5) slot(0)[forge_.last_offset + 200] ^= std::byte{1};
+  }
+  forge_.begin(1);
+  forge_.run(kA, 15, 5);
+  forge_.seal(good.sequence);
+  slot(1)[100] ^= std::byte{1};
+  RecoveredVolume recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 5U);
+  const BlockSequence end = recovered.logs.at(kLog).start.next_sequence;
+  EXPECT_EQ(end, forge_.place.sequence);
+  EXPECT_EQ(recovered.logs.at(kLog).start.last_crc, good.crc);
+
+  LogForge again(volume_, {end, good.crc}, 9, "all", Offset(100));
+  again.begin(2);
+  again.block();
+  again.block();
+  recovered = recover();
+  EXPECT_EQ(next(recovered, kA), 5U);
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, again.place.sequence);
+}
+
 TEST_F(ProducerRecovery, ADamagedBlockInTheMiddleTakesNothingFromTheRunsBehindIt) {
   forge_.begin(0);
   run(kA, 0);
