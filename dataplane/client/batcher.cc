@@ -25,6 +25,16 @@ std::byte* copy(std::byte* to, std::span<const std::byte> from) {
   return to + from.size();
 }
 
+// A call costs more than to copy what is short.
+void copy_inline(std::byte* to, std::span<const std::byte> from) {
+  constexpr std::size_t kStep = 32;
+  constexpr std::size_t kStepsMax = 8;
+  if (from.size() < kStep || from.size() > kStepsMax * kStep) return void(copy(to, from));
+  const std::size_t last = from.size() - kStep;
+  for (std::size_t at = 0; at < last; at += kStep) std::memcpy(to + at, from.data() + at, kStep);
+  std::memcpy(to + last, from.data() + last, kStep);
+}
+
 // The message's header, and zeros where padding may be.
 void write_head(std::span<std::byte> out, const OutgoingMessage& message,
                 std::size_t subject_bytes) {
@@ -178,7 +188,7 @@ std::size_t Batcher::fill(Batch& batch, std::span<const PlainMessage> messages,
     const std::size_t bytes = message_bytes(0, 0, 0, payload.size());
     if (at + bytes > end) break;
     write_head(frame.subspan(at, bytes), {.payload = payload}, 0);
-    copy(frame.data() + at + sizeof(MessageHeader), payload);
+    copy_inline(frame.data() + at + sizeof(MessageHeader), payload);
     if (!opaques.empty()) opaques[batch.messages + count] = opaque;
     at += bytes;
     ++count;

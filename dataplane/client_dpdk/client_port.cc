@@ -71,8 +71,7 @@ void ClientPort::put(std::size_t session, std::span<const std::byte> datagram) {
   CHECK_LT(session, sessions_);
   CHECK_LT(staged_count_, kBurst);
   rte_mbuf* packet = queue_.buffer();
-  const std::size_t head = datagram_head_bytes(peer_);
-  const auto bytes = static_cast<std::uint16_t>(head + datagram.size());
+  const auto bytes = static_cast<std::uint16_t>(datagram_head_bytes(peer_) + datagram.size());
   char* frame = packet == nullptr ? nullptr : rte_pktmbuf_append(packet, bytes);
   if (frame == nullptr) {
     rte_pktmbuf_free(packet);
@@ -83,8 +82,7 @@ void ClientPort::put(std::size_t session, std::span<const std::byte> datagram) {
   peer_.local = nth_address(from_, address);
   peer_.local_port =
       static_cast<std::uint16_t>(kFirstPort + (session - address * kSessionsPerAddress));
-  std::memcpy(frame + head, datagram.data(), datagram.size());
-  write_datagram_head({reinterpret_cast<std::byte*>(frame), bytes}, peer_);
+  write_datagram({reinterpret_cast<std::byte*>(frame), bytes}, peer_, datagram);
   staged_[staged_count_++] = packet;
   ++statistics_.datagrams_sent;
   statistics_.bytes_sent += datagram.size();

@@ -26,6 +26,10 @@ using ChecksumSum = std::uint64_t;
 // that is added may have an odd length.
 [[nodiscard]] ChecksumSum checksum_add(ChecksumSum sum, std::span<const std::byte> bytes);
 
+// The same of bytes that are copied on the way. `to` has room for them, and lies elsewhere.
+[[nodiscard]] ChecksumSum checksum_copy(ChecksumSum sum, std::byte* to,
+                                        std::span<const std::byte> from);
+
 // The sum in 16 bits, in memory order; the checksum to send is its complement.
 [[nodiscard]] constexpr std::uint16_t checksum_fold(ChecksumSum sum) {
   sum = (sum & 0xFFFF'FFFFU) + (sum >> 32U);

@@ -45,6 +45,25 @@ void write_ipv6(std::byte* ip, const Peer& peer, std::size_t udp_bytes) {
 
 std::size_t ip_bytes(const Peer& peer) { return peer.address.is_v4() ? kIpv4Bytes : kIpv6Bytes; }
 
+void write_head(std::span<std::byte> frame, const Peer& peer, ChecksumSum payload_sum) {
+  std::copy_n(peer.link.begin(), peer.link_bytes, frame.begin());
+  std::byte* ip = frame.data() + peer.link_bytes;
+  std::byte* udp = ip + ip_bytes(peer);
+  const std::size_t udp_bytes = frame.size() - peer.link_bytes - ip_bytes(peer);
+  peer.address.is_v4() ? write_ipv4(ip, peer, udp_bytes) : write_ipv6(ip, peer, udp_bytes);
+  IpPacket packet;
+  packet.source = peer.local;
+  packet.destination = peer.address;
+  packet.version = peer.address.is_v4() ? 4 : 6;
+  const std::array<std::uint16_t, 3> head{be16(peer.local_port), be16(peer.port), be16(udp_bytes)};
+  const ChecksumSum sum =
+      checksum_add_word(payload_sum, pseudo_header_sum(packet, kProtocolUdp, udp_bytes) + head[0] +
+                                         head[1] + head[2]);
+  const std::uint16_t checksum = checksum_finish(sum);
+  store(udp, head);
+  store(udp + 6, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // zero would say "none"
+}
+
 }  // namespace
 
 Peer peer_of(const Datagram& datagram, std::span<const std::byte> link, const EthernetAddress& ours,
@@ -68,24 +87,15 @@ std::size_t datagram_head_bytes(const Peer& peer) {
   return peer.link_bytes + ip_bytes(peer) + kUdpBytes;
 }
 
+void write_datagram(std::span<std::byte> frame, const Peer& peer,
+                    std::span<const std::byte> payload) {
+  CHECK_EQ(frame.size(), datagram_head_bytes(peer) + payload.size());
+  write_head(frame, peer, checksum_copy(0, frame.data() + datagram_head_bytes(peer), payload));
+}
+
 void write_datagram_head(std::span<std::byte> frame, const Peer& peer) {
   CHECK_GE(frame.size(), datagram_head_bytes(peer));
-  std::copy_n(peer.link.begin(), peer.link_bytes, frame.begin());
-  std::byte* ip = frame.data() + peer.link_bytes;
-  std::byte* udp = ip + ip_bytes(peer);
-  const std::size_t udp_bytes = frame.size() - peer.link_bytes - ip_bytes(peer);
-  peer.address.is_v4() ? write_ipv4(ip, peer, udp_bytes) : write_ipv6(ip, peer, udp_bytes);
-  IpPacket packet;
-  packet.source = peer.local;
-  packet.destination = peer.address;
-  packet.version = peer.address.is_v4() ? 4 : 6;
-  const std::array<std::uint16_t, 3> head{be16(peer.local_port), be16(peer.port), be16(udp_bytes)};
-  const ChecksumSum sum =
-      checksum_add(pseudo_header_sum(packet, kProtocolUdp, udp_bytes) + head[0] + head[1] + head[2],
-                   std::span(udp, udp_bytes).subspan(kUdpBytes));
-  const std::uint16_t checksum = checksum_finish(sum);
-  store(udp, head);
-  store(udp + 6, checksum == 0 ? std::uint16_t{0xFFFF} : checksum);  // zero would say "none"
+  write_head(frame, peer, checksum_add(0, frame.subspan(datagram_head_bytes(peer))));
 }
 
 }  // namespace penstock

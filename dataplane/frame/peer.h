@@ -36,5 +36,8 @@ struct Peer {
 // Writes Ethernet, IP and UDP headers in front of the payload, which is `frame` from
 // datagram_head_bytes() on. The packet may not be fragmented on its way.
 void write_datagram_head(std::span<std::byte> frame, const Peer& peer);
+// Copies the payload behind such headers; `frame` has room for exactly both.
+void write_datagram(std::span<std::byte> frame, const Peer& peer,
+                    std::span<const std::byte> payload);
 
 }  // namespace penstock

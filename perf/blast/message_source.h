@@ -2,6 +2,7 @@
 // was just written byte by byte is slow to read in larger pieces.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,7 @@ inline constexpr std::size_t kStampDigits = 16;
 inline constexpr std::string_view kFiller =
     " the quick brown fox jumps over the lazy dog and counts 0123456789 packets on its way;";
 
-// Eight digits of 32 bits, as they stand in memory.
+// Eight digits of 32 bits, as they stand in memory: the highest in the lowest byte.
 [[nodiscard]] constexpr std::uint64_t hex_digits(std::uint32_t value) {
   std::uint64_t nibbles = value;  // each to a byte of its own, the lowest first
   nibbles = (nibbles & 0xFFFFU) | (nibbles & 0xFFFF'0000U) << 16U;
@@ -29,6 +30,13 @@ inline constexpr std::string_view kFiller =
   return nibbles + 0x3030'3030'3030'3030U + letters * ('a' - '0' - 10);
 }
 static_assert(std::endian::native == std::endian::little);
+
+// The last two digits of numbers, where hex_digits() has them.
+inline constexpr auto kLastDigits = [] {
+  std::array<std::uint64_t, 256> digits{};
+  for (std::uint32_t i = 0; i < digits.size(); ++i) digits[i] = hex_digits(i) >> 48U << 48U;
+  return digits;
+}();
 
 // One thread.
 class MessageSource {
@@ -61,16 +69,20 @@ class MessageSource {
 
  private:
   static constexpr std::size_t kHalf = kStampDigits / 2;
-  void write(std::size_t place, std::size_t at, std::uint64_t number) {
-    const std::uint64_t digits = hex_digits(static_cast<std::uint32_t>(number));
+  void write(std::size_t place, std::size_t at, std::uint64_t digits) {
     std::memcpy(memory_.data() + place * size_ + at, &digits, sizeof digits);
   }
   // The first digits change with every 2^32 messages, which begin in the first place.
   void stamp_high() {
-    for (std::size_t i = 0; i < kAhead; ++i) write(i, 0, next_ >> 32U);
+    const std::uint64_t digits = hex_digits(static_cast<std::uint32_t>(next_ >> 32U));
+    for (std::size_t i = 0; i < kAhead; ++i) write(i, 0, digits);
   }
+  // next_ is a multiple of kAhead: all but the last two digits are the same.
   void stamp() {
-    for (std::size_t i = 0; i < kAhead; ++i) write(i, kHalf, next_ + i);
+    static_assert(kLastDigits.size() % kAhead == 0);
+    const std::uint64_t first = hex_digits(static_cast<std::uint32_t>(next_)) << 16U >> 16U;
+    const std::size_t last = next_ % kLastDigits.size();
+    for (std::size_t i = 0; i < kAhead; ++i) write(i, kHalf, first | kLastDigits[last + i]);
   }
 
   std::size_t size_;

@@ -123,9 +123,12 @@ void PdpLoad::reported(const client::DeliveryReport& report) {
   }
 }
 
-// Flat out all messages of a frame have the same time, or one of two.
+// Times only grow. Flat out all messages of a frame have the same one, or one of two.
 void PdpLoad::record(std::span<const std::uint64_t> times) {
   const auto now = static_cast<std::uint64_t>(now_ - start_);
+  if (!times.empty() && times.front() == times.back()) {
+    return latencies_.record(now > times.front() ? now - times.front() : 0, times.size());
+  }
   for (std::size_t i = 0; i < times.size();) {
     const std::uint64_t time = times[i];
     std::uint64_t same = 1;

@@ -1,5 +1,6 @@
 #include "dataplane/frame/checksum.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -36,6 +37,10 @@ void expect_all_ways(std::span<const std::byte> bytes) {
   if (have_avx2()) {
     ASSERT_EQ(host_order(checksum_add_avx2(0, bytes)), expected) << bytes.size();
   }
+  std::vector<std::byte> copy(bytes.size() + 1);
+  ASSERT_EQ(host_order(checksum_copy(0, copy.data(), bytes)), expected) << bytes.size();
+  ASSERT_TRUE(std::ranges::equal(std::span(copy).first(bytes.size()), bytes)) << bytes.size();
+  ASSERT_EQ(copy.back(), std::byte{0}) << "written behind " << bytes.size();
 }
 
 TEST(Checksum, TheExampleOfTheRfcComesOut) {
