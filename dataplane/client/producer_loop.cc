@@ -179,11 +179,12 @@ void ProducerLoop::place(Link& link, MonotonicNanos now) {
 
 void ProducerLoop::fill() {
   QueuedMessage queued;
-  has_more_ = false;
+  has_more_ = waits_for_room_ = false;
   for (std::size_t i = 0; i < kMessagesPerTurn; ++i) {
     if (lost_place_) return fail_queued(Outcome::kPurged);
     if (!messages_.front(queued)) return;
-    if (!give_to_session(queued)) return;
+    waits_for_room_ = !give_to_session(queued);
+    if (waits_for_room_) return;
     messages_.pop();
   }
   has_more_ = true;
@@ -262,31 +263,37 @@ void ProducerLoop::expire_queued(MonotonicNanos now) {
   }
 }
 
-void ProducerLoop::rest(MonotonicNanos now) {
-  if (has_more_) return;
+MonotonicNanos ProducerLoop::rest_until(MonotonicNanos now) {
+  if (has_more_) return now;
   MonotonicNanos next = now + kSleepMaxNs;
-  waits_.clear();
-  waits_.push_back({.fd = wake_descriptor_, .events = POLLIN, .revents = 0});
-  for (const auto& link : links_) {
-    next = std::min(next, link->link.next_deadline());
-    const auto out = static_cast<short>(link->link.waits_to_send() ? POLLOUT : 0);
-    waits_.push_back(
-        {.fd = link->link.descriptor(), .events = static_cast<short>(POLLIN | out), .revents = 0});
-  }
+  for (const auto& link : links_) next = std::min(next, link->link.next_deadline());
   if (is_unpublished_) next = std::min(next, publish_at_);
-  const bool was_empty = messages_.empty();
-  // Messages that wait for room are not helped by waking.
-  asleep_.store(was_empty, std::memory_order_seq_cst);
-  // Pushed in between: whoever pushed may not have seen that we sleep.
-  if (was_empty && !messages_.empty()) next = now;
-  const std::int64_t wait_ns = std::max<std::int64_t>(next.value - now.value, 0);
-  const timespec wait{.tv_sec = wait_ns / kNanosPerSecond, .tv_nsec = wait_ns % kNanosPerSecond};
-  ppoll(waits_.data(), waits_.size(), &wait, nullptr);
-  asleep_.store(false, std::memory_order_seq_cst);
-  if ((waits_.front().revents & POLLIN) != 0) {
-    std::uint64_t wakes = 0;
-    if (read(wake_descriptor_, &wakes, sizeof wakes) < 0) return;
+  // Messages that wait for room are not helped by waking: what makes room wakes.
+  asleep_.store(!waits_for_room_, std::memory_order_seq_cst);
+  // Pushed since the sessions were filled: whoever pushed may not have seen that we sleep.
+  return !waits_for_room_ && !messages_.empty() ? now : std::max(next, now);
+}
+
+void ProducerLoop::rest(MonotonicNanos now) {
+  const std::int64_t wait_ns = rest_until(now).value - now.value;
+  if (wait_ns > 0) {
+    waits_.clear();
+    waits_.push_back({.fd = wake_descriptor_, .events = POLLIN, .revents = 0});
+    for (const auto& link : links_) {
+      const auto out = static_cast<short>(link->link.waits_to_send() ? POLLOUT : 0);
+      waits_.push_back({.fd = link->link.descriptor(),
+                        .events = static_cast<short>(POLLIN | out),
+                        .revents = 0});
+    }
+    const timespec wait{.tv_sec = wait_ns / kNanosPerSecond, .tv_nsec = wait_ns % kNanosPerSecond};
+    ppoll(waits_.data(), waits_.size(), &wait, nullptr);
+    if ((waits_.front().revents & POLLIN) != 0) {
+      std::uint64_t wakes = 0;
+      // One that somebody else has read is no wake.
+      if (read(wake_descriptor_, &wakes, sizeof wakes) < 0) wakes = 0;
+    }
   }
+  asleep_.store(false, std::memory_order_seq_cst);
 }
 
 void ProducerLoop::publish(MonotonicNanos now) {

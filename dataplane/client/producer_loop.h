@@ -35,6 +35,10 @@ class ProducerLoop {
 
   // Until it was asked to close and all sessions are closed, or to abandon.
   void run();
+  // What run() does again and again: whatever can be done at once ...
+  void turn(MonotonicNanos now);
+  // ... and until when nothing has to be, unless a datagram comes or somebody calls wake().
+  [[nodiscard]] MonotonicNanos rest_until(MonotonicNanos now);
 
   // ---- Any thread --------------------------------------------------------------------------
   LoopRequests requests;
@@ -59,7 +63,6 @@ class ProducerLoop {
     bool is_placed = false;  // on a shard of its own, or wherever it got after enough tries
   };
 
-  void turn(MonotonicNanos now);
   void take_requests();
   void add_links(MonotonicNanos now);
   void place(Link& link, MonotonicNanos now);
@@ -89,6 +92,7 @@ class ProducerLoop {
   std::size_t filled_bytes_ = 0;  // by it: a frame's worth, then it is another's turn
   std::uint64_t reported_ = 0;    // in this turn
   bool has_more_ = false;         // messages that could be taken at once
+  bool waits_for_room_ = false;   // in the sessions, for messages
   bool lost_place_ = false;       // keeps_places, and a message failed without a sequence
   bool closing_ = false;
   std::vector<pollfd> waits_;
