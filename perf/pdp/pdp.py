@@ -1,7 +1,8 @@
 """PDP, pair by pair beside what nobody can do without: over memif on a null volume beside a loop
 that only copies and checksums and beside testpmd that only receives; to the drive beside fio; the
 time until acknowledgements beside a program that does nothing but write the same blocks; with
-100,000 sessions open beside none; through the kernel's sockets beside a plain recvmmsg receiver.
+100,000 sessions open beside none; through the kernel's sockets beside a plain recvmmsg receiver, and
+beside whoever sends what the protocol forbids.
 
 Leaves build/perf/pdp.json."""
 
@@ -16,6 +17,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "ingest"))
 
+import hostile  # noqa: E402
 import ingest  # noqa: E402
 import kernel  # noqa: E402
 from measure import BUILD, Pairs, run, say, stopped, target, write  # noqa: E402
@@ -286,7 +288,9 @@ def main():
         keep("received", pdp.received_latency())
         keep("drive", pdp.drive())
         keep("sessions", pdp.sessions())
-        keep("kernel", kernel.Kernel(host).measure())
+        sockets = kernel.Kernel(host)
+        keep("kernel", sockets.measure())
+        keep("hostile", hostile.Hostile(sockets.wire).measure())
     finally:
         host.close()
     write("pdp", targets, **results)

@@ -1,13 +1,16 @@
 // A producer on the kernel's sockets, as an application links it: messages of one size and subject
-// to a node, as fast as they are acknowledged as durable.
+// to a node, as fast as they are acknowledged as durable, or so many a second (RATE; 0: flat out).
 //
-//   producer HOST:PORT BYTES SECONDS
+//   producer HOST:PORT BYTES SECONDS [RATE [SETTING=VALUE]...]
 //
 // prints one JSON object: {"messages": N, "acknowledged": N, "failed": N, "frames_resent": N,
 // "seconds": S, "processor_seconds": S}; the latter of all its threads.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <ctime>
+#include <limits>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -44,20 +47,31 @@ double processor_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-int run(int argc, char** argv) {
-  if (argc != 4) {
-    fmt::print(stderr, "usage: producer HOST:PORT BYTES SECONDS\n");
-    return 2;
-  }
+Result<client::ProducerConfig> config_of(std::span<char*> arguments) {
   client::ProducerConfig config;
-  auto endpoint = client::parse_endpoint(argv[1]);
-  if (!endpoint) {
-    fmt::print(stderr, "producer: {}\n", endpoint.error().what);
+  auto endpoint = client::parse_endpoint(arguments[1]);
+  if (!endpoint) return std::unexpected(std::move(endpoint.error()));
+  config.endpoints = {std::move(*endpoint)};
+  for (const std::string_view setting : arguments.subspan(std::min(arguments.size(), 5UZ))) {
+    const std::size_t end = std::min(setting.find('='), setting.size() - 1);
+    auto set = config.set(setting.substr(0, end), setting.substr(end + 1));
+    if (!set) return std::unexpected(std::move(set.error()));
+  }
+  return config;
+}
+
+int run(int argc, char** argv) {
+  if (argc < 4) {
+    fmt::print(stderr, "usage: producer HOST:PORT BYTES SECONDS [RATE [SETTING=VALUE]...]\n");
     return 2;
   }
-  config.endpoints = {std::move(*endpoint)};
+  auto config = config_of(std::span(argv, static_cast<std::size_t>(argc)));
+  if (!config) {
+    fmt::print(stderr, "producer: {}\n", config.error().what);
+    return 2;
+  }
   Counts counts;
-  auto producer = client::Producer::start(config, &counts);
+  auto producer = client::Producer::start(*config, &counts);
   if (!producer) {
     fmt::print(stderr, "producer: {}\n", producer.error().what);
     return 1;
@@ -67,14 +81,21 @@ int run(int argc, char** argv) {
   const double processor = processor_seconds();
   const MonotonicNanos start = clock.monotonic_now();
   const MonotonicNanos end = start + static_cast<std::int64_t>(number_of<double>(argv[3]) * 1e9);
+  const double rate = argc > 4 ? number_of<double>(argv[4]) : 0;
   std::uint64_t messages = 0;
-  while (clock.monotonic_now() < end) {
+  for (MonotonicNanos now = start; now < end; now = clock.monotonic_now()) {
+    const double due = rate > 0 ? static_cast<double>(now - start) * 1e-9 * rate
+                                : std::numeric_limits<double>::max();
     auto produced = client::Produced::kQueued;
-    for (unsigned i = 0; i < kMessagesPerPoll && produced == client::Produced::kQueued; ++i) {
+    for (unsigned i = 0; i < kMessagesPerPoll && static_cast<double>(messages) < due &&
+                         produced == client::Produced::kQueued;
+         ++i) {
       produced = (*producer)->produce({.subject = "perf.producer", .payload = payload}, messages);
       if (produced == client::Produced::kQueued) ++messages;
     }
-    (*producer)->poll(produced == client::Produced::kQueueFull ? 1 : 0);
+    const bool waits =
+        produced == client::Produced::kQueueFull || static_cast<double>(messages) >= due;
+    (*producer)->poll(waits ? 1 : 0);
   }
   const bool all = (*producer)->flush(kCloseMs);
   const double seconds = static_cast<double>(clock.monotonic_now() - start) / 1e9;

@@ -18,10 +18,10 @@ def checksum(data):
     return ~total & 0xFFFF
 
 
-def udp(payload, length=None, port=PORT, pseudo=None):
+def udp(payload, length=None, port=PORT, pseudo=None, source_port=4000):
     """Without a checksum unless `pseudo`, what IPv6 sums before it, is given."""
     length = 8 + len(payload) if length is None else length
-    head = struct.pack("!HHH", 4000, port, length)
+    head = struct.pack("!HHH", source_port, port, length)
     done = 0 if pseudo is None else checksum(pseudo + head + b"\x00\x00" + payload)
     return head + struct.pack("!H", done) + payload
 
