@@ -1,8 +1,8 @@
 """PDP, pair by pair beside what nobody can do without: over memif on a null volume beside a loop
 that only copies and checksums and beside testpmd that only receives; to the drive beside fio; the
 time until acknowledgements beside a program that does nothing but write the same blocks; with
-100,000 sessions open beside none; through the kernel's sockets beside a plain recvmmsg receiver, and
-beside whoever sends what the protocol forbids.
+100,000 sessions open beside none; through the kernel's sockets beside a plain recvmmsg receiver,
+and beside whoever sends what the protocol forbids.
 
 Leaves build/perf/pdp.json."""
 
