@@ -152,18 +152,18 @@ Result<MergedReader> MergedReader::open(std::vector<Source>& sources, const std:
     for (auto& [log, recovered] : source.recovered.logs) {
       LogEnd end = end_of(recovered);
       if (node) end = edge_of(*node, source.name, log).value_or(end);
-      merged.add_input(source, log, recovered.segments, end);
+      merged.add_input(source, log, recovered, end);
     }
   }
   return merged;
 }
 
-void MergedReader::add_input(Source& source, LogNumber log, std::vector<KeptSegment> segments,
+void MergedReader::add_input(Source& source, LogNumber log, const RecoveredLog& recovered,
                              const LogEnd& end) {
-  inputs_.push_back({.log = log,
-                     .volume = source.name,
-                     .reader = std::make_unique<LogReader>(*source.volume, log, stream_,
-                                                           std::move(segments), end)});
+  inputs_.push_back(
+      {.log = log,
+       .volume = source.name,
+       .reader = std::make_unique<LogReader>(*source.volume, log, stream_, recovered, end)});
 }
 
 void MergedReader::learn_names() {

@@ -60,8 +60,7 @@ class MergedReader {
   };
 
   explicit MergedReader(std::vector<Source>& sources) : sources_(&sources) {}
-  void add_input(Source& source, LogNumber log, std::vector<KeptSegment> segments,
-                 const LogEnd& end);
+  void add_input(Source& source, LogNumber log, const RecoveredLog& recovered, const LogEnd& end);
   void learn_names();
   [[nodiscard]] Result<> seek_all_last(std::uint64_t count);
   [[nodiscard]] Result<> seek_last(std::uint64_t count);

@@ -161,11 +161,12 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   if (auto room = check_room(running, logs.size()); !room) {
     return std::unexpected(std::move(room.error()));
   }
+  // What is refused is not written to.
+  auto recovered = recover_volume(*running.volume);
+  if (!recovered) return std::unexpected(std::move(recovered.error()));
   if (auto named = running.volume->add_streams(streams); !named) {
     return std::unexpected(std::move(named.error()));
   }
-  auto recovered = recover_volume(*running.volume);
-  if (!recovered) return std::unexpected(std::move(recovered.error()));
   running.recovered = std::move(*recovered);
   report(config, running.recovered);
 

@@ -13,12 +13,13 @@ constexpr std::uint64_t kNoStop = std::numeric_limits<std::uint64_t>::max();
 }  // namespace
 
 LogReader::LogReader(Volume& volume, LogNumber log, std::optional<StreamId> stream,
-                     std::vector<KeptSegment> segments, const LogEnd& end)
+                     const RecoveredLog& recovered, const LogEnd& end)
     : volume_(volume),
       log_(log),
       stream_(stream),
-      list_(volume, log, std::move(segments), end),
+      list_(volume, log, recovered.segments, end),
       end_(end),
+      lost_in_front_(recovered.lost_in_front),
       gaps_(log) {
   seek_beginning();
 }

@@ -31,11 +31,12 @@ using Item = std::variant<Record, Gap, AtEnd>;
 // One thread. The volume outlives it; it may be opened kReadOnly.
 class LogReader {
  public:
-  // Stands at the beginning. Without a stream: all messages of the log. `segments`: oldest first.
+  // Stands at the beginning. Without a stream: all messages of the log. Of `recovered` the segments
+  // count, and whether there may have been older ones.
   LogReader(Volume& volume, LogNumber log, std::optional<StreamId> stream,
-            std::vector<KeptSegment> segments, const LogEnd& end);
+            const RecoveredLog& recovered, const LogEnd& end);
 
-  // The oldest message there is.
+  // The oldest message there is. If damage may have taken older ones, a lost gap comes first.
   void seek_beginning();
   // Behind the last durable message.
   [[nodiscard]] Result<> seek_end();
@@ -92,6 +93,7 @@ class LogReader {
   std::optional<StreamId> stream_;
   SegmentList list_;
   LogEnd end_;
+  bool lost_in_front_;
   bool list_stale_ = true;       // the end moved since the slots were looked at ...
   BlockSequence listed_to_{0};   // ... when blocks before this one were durable
   bool window_stale_ = false;    // the end moved since the scan read ahead ...

@@ -42,7 +42,12 @@ Result<> LogReader::need_current_list() {
   return {};
 }
 
-void LogReader::seek_beginning() { start_at(0); }
+void LogReader::seek_beginning() {
+  start_at(0);
+  if (!lost_in_front_) return;
+  gaps_.note(GapKind::kLost,
+             fmt::format("log {}: a slot whose header is damaged holds older messages", log_));
+}
 
 Result<> LogReader::seek_end() {
   if (auto done = need_current_list(); !done) return done;
@@ -73,7 +78,9 @@ Result<std::optional<PartitionEntry>> LogReader::partition_in(std::size_t segmen
 
 Result<Offset> LogReader::first_offset() {
   if (auto done = need_stream(); !done) return std::unexpected(std::move(done.error()));
-  LogReader probe(volume_, log_, stream_, list_.all(), end_);
+  RecoveredLog known;
+  known.segments = list_.all();
+  LogReader probe(volume_, log_, stream_, known, end_);
   if (auto done = probe.need_current_list(); !done) return std::unexpected(std::move(done.error()));
   for (std::size_t i = 0; i < probe.list_.size(); ++i) {
     auto partition = probe.partition_in(i);
@@ -93,7 +100,9 @@ Result<Offset> LogReader::first_offset() {
 
 Result<Offset> LogReader::next_offset() {
   if (auto done = need_stream(); !done) return std::unexpected(std::move(done.error()));
-  LogReader probe(volume_, log_, stream_, list_.all(), end_);
+  RecoveredLog known;
+  known.segments = list_.all();
+  LogReader probe(volume_, log_, stream_, known, end_);
   if (auto done = probe.need_current_list(); !done) return std::unexpected(std::move(done.error()));
   Offset next(0);
   std::size_t i = probe.list_.size();

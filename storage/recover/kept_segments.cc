@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 
 #include "storage/recover/page_reads.h"
 
@@ -25,6 +26,22 @@ std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments) {
     end = std::min(end, BlockSequence(segment.header.base_sequence));
   }
   return ends;
+}
+
+std::vector<KeptSegment> without_void(std::vector<KeptSegment> segments,
+                                      std::vector<SlotIndex>& void_slots) {
+  std::uint64_t begin = ~std::uint64_t{0};
+  std::vector<KeptSegment> kept;
+  for (const KeptSegment& segment : std::views::reverse(segments)) {
+    if (!segment.closed && segment.header.base_sequence >= begin) {
+      void_slots.emplace_back(segment.header.slot);
+      continue;
+    }
+    begin = segment.header.base_sequence;
+    kept.push_back(segment);
+  }
+  std::ranges::reverse(kept);
+  return kept;
 }
 
 std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments) {

@@ -26,6 +26,12 @@ namespace penstock {
 // segment has again, because a write failed here, are void.
 [[nodiscard]] std::vector<BlockSequence> ends_of(std::span<const KeptSegment> segments);
 
+// Those that are not void as a whole: a later segment that begins at the same block or before it
+// has all that such a one was to hold. Its slot was given up after a failed write or a crash, and
+// is free whatever its header still says: it is added to `void_slots`. `segments`: oldest first.
+[[nodiscard]] std::vector<KeptSegment> without_void(std::vector<KeptSegment> segments,
+                                                    std::vector<SlotIndex>& void_slots);
+
 // The sequences of those behind which the next number is left out: a segment that was void, or that
 // is missing. `segments`: oldest first.
 [[nodiscard]] std::set<std::uint64_t> gaps_behind(std::span<const KeptSegment> segments);

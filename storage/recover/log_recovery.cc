@@ -1,7 +1,6 @@
 #include "storage/recover/log_recovery.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include <fmt/format.h>
 
@@ -31,7 +30,6 @@ class LogRecovery {
     std::uint32_t end;                  // the first whole one of all
   };
 
-  void drop_void();
   void report_missing();
   void find_missing(std::size_t number, BlockSequence first);
   [[nodiscard]] bool are_elsewhere(BlockFault fault, std::size_t number, const Ahead& ahead) const;
@@ -80,7 +78,7 @@ Result<RecoveredLog> LogRecovery::run() {
   if (!segments_.empty()) {
     log_.start.next_segment = SegmentSequence(segments_.back().header.sequence + 1);
     gaps_ = gaps_behind(segments_);
-    drop_void();
+    segments_ = without_void(std::move(segments_), volume_.void_slots);
     ends_ = ends_of(segments_);
     if (auto done = start_behind_index(); !done) return std::unexpected(std::move(done.error()));
     report_missing();
@@ -90,23 +88,6 @@ Result<RecoveredLog> LogRecovery::run() {
   }
   finish();
   return std::move(log_);
-}
-
-// A later segment that begins at the same block or before it has all that this one was to hold: its
-// slot was given up after a failed write or a crash, and is free whatever its header still says.
-void LogRecovery::drop_void() {
-  std::uint64_t begin = ~std::uint64_t{0};
-  std::vector<KeptSegment> kept;
-  for (const KeptSegment& segment : std::views::reverse(segments_)) {
-    if (!segment.closed && segment.header.base_sequence >= begin) {
-      volume_.void_slots.emplace_back(segment.header.slot);
-      continue;
-    }
-    begin = segment.header.base_sequence;
-    kept.push_back(segment);
-  }
-  std::ranges::reverse(kept);
-  segments_ = std::move(kept);
 }
 
 // Segments between two others vanish only when they were void; then the blocks still join. In front
@@ -358,6 +339,7 @@ void LogRecovery::pass_given_away() {
 }
 
 void LogRecovery::finish() {
+  log_.lost_in_front = may_be_older(given_, segments_);
   const bool open = !segments_.empty() && !segments_.back().closed;
   const bool empty = open && contents_.index().blocks.empty() && whole_;
   if (given_.slots > 0) pass_given_away();

@@ -66,6 +66,7 @@ void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
 }
 
 void GivenAway::add(const SegmentScan::Found& found) {
+  first_sequence = std::min(first_sequence, found.header.sequence);
   next_sequence = std::max(next_sequence, found.header.sequence + 1);
   BlockReader block(found.bytes);
   for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
@@ -79,9 +80,19 @@ void GivenAway::add(const SegmentScan::Found& found) {
 }
 
 void GivenAway::add_slot(const GivenAway& slot) {
+  first_sequence = std::min(first_sequence, slot.first_sequence);
   next_sequence = std::max(next_sequence, slot.next_sequence);
   raise_offsets(next_offsets, slot.next_offsets);
   ++slots;
+}
+
+bool may_be_older(const GivenAway& given, std::span<const KeptSegment> segments) {
+  if (segments.empty()) return given.slots > 0;
+  const SegmentHeader& first = segments.front().header;
+  if (given.first_sequence >= first.base_sequence) return false;
+  return std::ranges::none_of(segments, [&](const KeptSegment& segment) {
+    return segment.header.oldest_sequence == first.sequence;
+  });
 }
 
 }  // namespace penstock

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "storage/recover/kept_segments.h"
 #include "storage/recover/segment_scan.h"
 
 namespace penstock {
@@ -36,6 +37,7 @@ void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
 
 // What blocks in slots without a readable header were given: their log goes on behind it.
 struct GivenAway {
+  std::uint64_t first_sequence = ~std::uint64_t{0};
   std::uint64_t next_sequence = 0;
   std::map<std::uint64_t, std::uint64_t> next_offsets;  // by stream
   std::uint64_t slots = 0;                              // that hold such blocks
@@ -45,5 +47,9 @@ struct GivenAway {
   // What another slot holds.
   void add_slot(const GivenAway& slot);
 };
+
+// Whether those blocks may be in front of all the log's segments (oldest first). None is when a
+// header says that the log began with the first of these: what is older was retired.
+[[nodiscard]] bool may_be_older(const GivenAway& given, std::span<const KeptSegment> segments);
 
 }  // namespace penstock

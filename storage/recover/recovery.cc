@@ -49,6 +49,8 @@ class VolumeRecovery {
   std::set<SlotIndex> distrusted_;    // that say they are free and are not
   std::vector<SlotIndex> said_free_;  // the others that say so
   bool doubtful_ = false;             // a slot without a readable header does not say what it held
+  std::uint64_t of_this_volume_ = 0;  // slots, by their headers ...
+  std::uint64_t of_another_ = 0;
 };
 
 Result<RecoveredVolume> VolumeRecovery::run() {
@@ -59,6 +61,14 @@ Result<RecoveredVolume> VolumeRecovery::run() {
     // Removed since it was listed.
     if (!sorted && sorted.error().code == Errc::kNotFound) continue;
     if (!sorted) return std::unexpected(std::move(sorted.error()));
+  }
+  if (of_another_ > 0 && of_this_volume_ == 0) {
+    // Going on would leave all slots aside and give every offset away once more.
+    return fail(Errc::kCorrupt,
+                fmt::format("volume {}: its superblock is of another volume than its {} segments; "
+                            "nothing is touched. Put theirs back, or wipe all of it if it is "
+                            "really free",
+                            device_.name(), of_another_));
   }
   for (auto& [number, parts] : logs_) {
     parts.given.doubtful = doubtful_;
@@ -95,6 +105,10 @@ Result<> VolumeRecovery::sort_slot(SlotIndex slot) {
   const auto header = decode_segment_header(page());
   if (!header && header.error().code != Errc::kNotFound) {
     return quarantine(slot, Finding::Kind::kCorruptHeader, header.error().what);
+  }
+  if (header) {
+    const bool ours = header->volume == volume_.superblock().volume;
+    ++(ours ? of_this_volume_ : of_another_);
   }
   if (header && !belongs_to(*header, volume_.superblock(), slot)) {
     return quarantine(slot, Finding::Kind::kCorruptHeader,

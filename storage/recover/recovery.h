@@ -57,6 +57,8 @@ struct RecoveredLog {
   LogStart start;
   std::vector<KeptSegment> segments;  // oldest first
   std::uint64_t messages = 0;         // in segments that had to be read
+  // A slot without a readable header holds older blocks, which may have been kept.
+  bool lost_in_front = false;
   // The end of the log's last, unclosed segment: what a reader may read of it.
   LogWatermarks end;
 };
@@ -70,8 +72,9 @@ struct RecoveredVolume {
   std::uint64_t bytes_read = 0;
 };
 
-// Fails only when the device gives nothing at all; damage is in the findings. A node may be
-// writing, if the device is open for reading only: what it changes meanwhile is looked at again.
+// Fails only when the device gives nothing at all, or kCorrupt when the superblock is of another
+// volume than all slots; other damage is in the findings. A node may be writing, if the device is
+// open for reading only: what it changes meanwhile is looked at again.
 [[nodiscard]] Result<RecoveredVolume> recover_volume(Volume& volume);
 
 }  // namespace penstock

@@ -148,7 +148,7 @@ class SystemCalls : public testing::Test {
       } else if (started.error().what.find(folder) == std::string::npos) {
         wrong = "it does not say what failed: " + started.error().what;
       }
-      counts_ = faults::end();
+      calls_made = faults::end();
     }
     lab::close_files_below(folder);
     if (wrong.empty()) wrong = what_is_there(folder, durable, appended);
@@ -172,7 +172,7 @@ class SystemCalls : public testing::Test {
                                               .payload_bytes = kPayloadBytes});
   }
 
-  static inline std::array<std::uint64_t, faults::kCallNames.size()> counts_{};
+  static inline std::array<std::uint64_t, faults::kCallNames.size()> calls_made{};
 };
 
 TEST_F(SystemCalls, WhicheverFailsNothingDurableIsLostAndItIsSaid) {
@@ -184,7 +184,7 @@ TEST_F(SystemCalls, WhicheverFailsNothingDurableIsLostAndItIsSaid) {
     {
       const TestFolder folder;
       ASSERT_EQ(live({.under = folder_of(folder)}, folder_of(folder), first), "");
-      counts = counts_;
+      counts = calls_made;
     }
     for (std::size_t call = 0; call < counts.size(); ++call) {
       for (std::uint64_t number = 0; number < counts[call]; ++number) {

@@ -97,7 +97,7 @@ struct Environment {
     plan.for_ever = numbers[2] != 0;
   }
 };
-const Environment environment;
+const Environment kEnvironment;
 
 }  // namespace
 

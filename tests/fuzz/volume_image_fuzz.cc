@@ -214,7 +214,7 @@ struct Read {
 // To the end, which has to come. What is missing between two messages of a stream was told.
 Read read(Volume& volume, LogNumber number, const RecoveredLog& log, const Image& image,
           std::optional<StreamId> stream, bool sealed) {
-  LogReader reader(volume, number, stream, log.segments, end_of(log));
+  LogReader reader(volume, number, stream, log, end_of(log));
   Read done;
   std::optional<Offset> next;
   for (;;) {

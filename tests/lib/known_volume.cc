@@ -128,6 +128,7 @@ Verdict KnownVolume::judge(MemoryDrive& drive) const {
     return verdict;
   }
   const auto recovered = recover_volume(*volume);
+  if (!recovered && recovered.error().code == Errc::kCorrupt) return verdict;
   if (!recovered) {
     verdict.wrong = "recovery fails: " + recovered.error().what;
     return verdict;
@@ -156,10 +157,9 @@ void KnownVolume::read_log(Volume& volume, LogNumber log, const RecoveredVolume&
     verdict.wrong = fmt::format("log {}: offsets before {} would be given again", log.value, end);
     return;
   }
-  LogReader reader(volume, log, stream_id("all"), found->second.segments, end_of(found->second));
+  LogReader reader(volume, log, stream_id("all"), found->second, end_of(found->second));
   std::uint64_t next = known.first;
-  // Of a gap since the last message. Where the oldest one should be nobody but recovery can say.
-  bool told = std::ranges::any_of(recovered.findings, is_damage);
+  bool told = false;  // of a gap since the last message
   const auto pass = [&](std::uint64_t to) {
     if (next < to && !told) {
       verdict.wrong = fmt::format("log {}: messages {} to {} are missing, and no gap was told",

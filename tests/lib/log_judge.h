@@ -51,8 +51,7 @@ struct LogExpectation {
   if (!recovered) return "recovery fails: " + recovered.error().what;
   const auto log = recovered->logs.find(LogNumber(0));
   if (log == recovered->logs.end()) return expected.durable == 0 ? "" : "there is no log";
-  LogReader reader(*opened, LogNumber(0), stream_id("all"), log->second.segments,
-                   end_of(log->second));
+  LogReader reader(*opened, LogNumber(0), stream_id("all"), log->second, end_of(log->second));
   std::optional<std::uint64_t> next;
   std::map<SessionNumber, std::uint64_t> ends;
   for (;;) {

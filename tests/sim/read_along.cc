@@ -48,7 +48,7 @@ void ReadAlong::open(const LogEnd& end) {
   std::optional<StreamId> stream;
   if (view_) stream = kStreamIds[*view_];
   end_ = end;
-  reader_ = std::make_unique<LogReader>(*volume_, LogNumber(0), stream, log->second.segments, end_);
+  reader_ = std::make_unique<LogReader>(*volume_, LogNumber(0), stream, log->second, end_);
   place_ = 0;
   begun_ = noted_ = false;
   from_.reset();

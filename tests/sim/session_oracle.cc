@@ -338,7 +338,7 @@ void SessionOracle::check_next(const LogStart& start) {
 void SessionOracle::check_reader(Volume& volume, const RecoveredVolume& recovered) {
   const auto log = recovered.logs.find(LogNumber(0));
   if (log == recovered.logs.end()) return;
-  LogReader reader(volume, LogNumber(0), std::nullopt, log->second.segments, end_of(log->second));
+  LogReader reader(volume, LogNumber(0), std::nullopt, log->second, end_of(log->second));
   std::uint64_t read = 0;
   for (;;) {
     const auto item = reader.next();

@@ -49,6 +49,33 @@ TEST_F(LogGapTest, OneDamagedBlockAnywhereInAClosedSegmentLosesItAlone) {
   }
 }
 
+TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatTheOldestSegmentsHeaderIsDamaged) {
+  closed(0, 1);
+  const std::uint64_t first = written_;
+  closed(1, 1);
+  forge_.begin(2, 1);
+  blocks(2);
+  slot(0)[100] ^= std::byte{1};
+  for (const std::optional<StreamId> stream : {std::optional(kAll), std::optional<StreamId>()}) {
+    LogReader all = reader(stream);
+    const Got got = read(all);
+    ASSERT_EQ(got.gaps.size(), 1U);
+    EXPECT_EQ(got.gaps[0].kind, GapKind::kLost);
+    EXPECT_EQ(got.gaps[0].first, got.gaps[0].next) << "not known";
+    ASSERT_FALSE(got.numbers.empty());
+    EXPECT_EQ(got.numbers.front(), first);
+  }
+}
+
+TEST_F(LogGapTest, ADamagedHeaderOfARetiredSegmentIsNoGap) {
+  closed(0, 1);
+  closed(1, 1);
+  closed(2, 2);
+  slot(0)[100] ^= std::byte{1};
+  LogReader all = reader(kAll);
+  EXPECT_TRUE(read(all).gaps.empty());
+}
+
 TEST_F(LogGapTest, DamageThatHoldsNothingOfAStreamIsNoGapOfIt) {
   forge_.begin(0);
   forge_.block(100, {"all"});
@@ -203,7 +230,7 @@ TEST_F(LogGapTest, WhatACrashLeftIsNotTakenForTheBlocksOfASegmentWhoseHeaderIsLo
                    again.position()};
   drive_.slots.erase(1);
   RecoveredLog log = recover_volume(volume_).value().logs[kLog];
-  LogReader all(volume_, kLog, kAll, log.segments, end);
+  LogReader all(volume_, kLog, kAll, log, end);
   const Got got = read(all);
   EXPECT_EQ(got.numbers, count(0, durable));
   EXPECT_EQ(got.gaps.size(), 1U);
@@ -252,7 +279,7 @@ TEST_F(LogGapTest, RandomDamageIsAlwaysToldAndNeverGiven) {
   forge_.begin(4);
   blocks(10);
   const MemoryDrive whole = drive_;
-  const std::vector<KeptSegment> segments = recover_volume(volume_).value().logs[kLog].segments;
+  const RecoveredLog log = recover_volume(volume_).value().logs[kLog];
   Rng rng(1);
   std::uint64_t damaged = 0;
   std::uint64_t failed = 0;
@@ -267,7 +294,7 @@ TEST_F(LogGapTest, RandomDamageIsAlwaysToldAndNeverGiven) {
         bytes[at + i] = static_cast<std::byte>(length % 3 == 0 ? 0 : rng.next());
       }
     }
-    LogReader all(volume_, kLog, kAll, segments, end());
+    LogReader all(volume_, kLog, kAll, log, end());
     std::uint64_t next = 0;
     bool told = false;
     bool good = true;

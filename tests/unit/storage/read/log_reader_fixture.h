@@ -49,7 +49,7 @@ class LogReaderTest : public testing::Test {
   }
   LogReader reader(std::optional<StreamId> stream) {
     RecoveredLog log = recover_volume(volume_).value().logs[kLog];
-    return LogReader(volume_, kLog, stream, log.segments, end_of(log));
+    return LogReader(volume_, kLog, stream, log, end_of(log));
   }
 
   // Reads to the end. The number of each message is what its payload says.

@@ -74,8 +74,8 @@ TEST_F(LogReaderTest, WhatIsWrittenMeanwhileIsReadBlockByBlockAcrossSegments) {
 TEST_F(LogReaderTest, BlocksBehindTheDurableEndAreNotRead) {
   forge_.begin(0);
   blocks(4);
-  std::vector<KeptSegment> segments = recover_volume(volume_).value().logs[kLog].segments;
-  LogReader all(volume_, kLog, kAll, segments, {BlockSequence(2)});
+  const RecoveredLog log = recover_volume(volume_).value().logs[kLog];
+  LogReader all(volume_, kLog, kAll, log, {BlockSequence(2)});
   EXPECT_EQ(read(all).numbers, count(0, 6));
   all.refresh({BlockSequence(3)});
   EXPECT_EQ(read(all).numbers, count(6, 9));
@@ -144,7 +144,7 @@ TEST_F(LogReaderTest, ABlockReadBeforeItWasDurableIsReadAgain) {
   blocks(1);
   const LogEnd before = end();
   blocks(1);
-  LogReader all(volume_, kLog, kAll, recover_volume(volume_).value().logs[kLog].segments, before);
+  LogReader all(volume_, kLog, kAll, recover_volume(volume_).value().logs[kLog], before);
   EXPECT_EQ(read(all).numbers, count(0, 3));
   const auto block = slot(0).subspan(forge_.last_offset, forge_.last_bytes);
   std::ranges::replace(block.subspan(sizeof(BlockHeader)), std::byte{'3'}, std::byte{'7'});
@@ -233,7 +233,7 @@ TEST_F(LogReaderTest, ASegmentBehindTheDurableEndIsNotTheBeginning) {
   std::vector<std::byte> header(slot(0).begin(), slot(0).begin() + kPageBytes);
   std::ranges::fill(slot(0).first(kPageBytes), std::byte{0});
   RecoveredLog log = recover_volume(volume_).value().logs[kLog];
-  LogReader all(volume_, kLog, kAll, log.segments, begun);
+  LogReader all(volume_, kLog, kAll, log, begun);
   EXPECT_TRUE(read(all).numbers.empty());
   std::ranges::copy(header, slot(0).begin());
   all.refresh(durable);

@@ -56,6 +56,23 @@ TEST_F(DamageTest, PartitionsThatTheNewestSegmentDoesNotHoldGoOnThoughItsIndexIs
   }
 }
 
+// Every slot would be left aside and every offset given once more.
+TEST_F(DamageTest, ASuperblockOfAnotherVolumeIsRefusedUnlessNoSlotWasEverUsed) {
+  closed(0);
+  forge_.begin(1);
+  blocks(2);
+  MemoryDrive other;
+  Volume stranger = make_memory_volume(other, {"all"}, 1 * kMiB, VolumeId{std::byte{8}});
+  other.slots = drive_.slots;
+  const auto recovered = recover_volume(stranger);
+  ASSERT_FALSE(recovered.has_value());
+  EXPECT_EQ(recovered.error().code, Errc::kCorrupt);
+  EXPECT_NE(recovered.error().what.find("of another volume than its 2 segments"),
+            std::string::npos);
+  for (auto& [number, bytes] : other.slots) std::ranges::fill(bytes, std::byte{0});
+  EXPECT_EQ(recover_volume(stranger).value().free_slots.size(), 2U);
+}
+
 // The footer is written when the index is durable: one without the other is no crash.
 TEST_F(DamageTest, AFooterWithoutItsIndexIsDamageAndNothingIsLost) {
   closed(0, {"all", "rare"});
