@@ -16,6 +16,7 @@
 #include "control/config/value.h"
 #include "storage/log/log_writer.h"
 #include "storage/recover/producer_shards.h"
+#include "storage/recover/torn_tail.h"
 #include "storage/volume/device_null.h"
 #include "storage/volume/file.h"
 
@@ -169,6 +170,7 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   }
   running.recovered = std::move(*recovered);
   report(config, running.recovered);
+  clear_torn_tails(*running.volume, running.recovered);
 
   const KeeperOptions options{
       .capacity_bytes = config.capacity,

@@ -11,6 +11,7 @@ constexpr std::size_t kEventsPerLog = 8;
 }  // namespace
 
 void LogWriter::resume(const LogStart::OpenSegment& open) {
+  CHECK(open.left_behind.empty());
   auto index = ring_.attach(open.file.fd);
   // A new ring has room for the first file; without it the segment stays open and a fresh one is
   // begun.

@@ -80,6 +80,9 @@ struct LogStart {
     std::uint32_t position;       // pages: behind its last good block
     SegmentIndex index;           // of its blocks so far; partitions: only those that it holds
     std::uint64_t payload_bytes;  // of its messages, each once
+    // Pages behind `position` where whole blocks begin that a crash left. They have to be cleared
+    // first (storage/recover/torn_tail.h).
+    std::vector<std::uint32_t> left_behind;
   };
   std::optional<OpenSegment> open;
 };

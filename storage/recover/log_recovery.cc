@@ -28,6 +28,7 @@ class LogRecovery {
     bool proven = false;                // a block there says that the missing one was durable
     std::optional<std::uint32_t> next;  // the first whole one of this segment that is not void
     std::uint32_t end;                  // the first whole one of all
+    std::vector<std::uint32_t> whole;   // all of them, if nothing is proven
   };
 
   void report_missing();
@@ -69,6 +70,7 @@ class LogRecovery {
   // Of the segment scanned last.
   RebuiltIndex contents_;
   std::uint32_t position_ = 0;
+  std::vector<std::uint32_t> left_behind_;
   bool whole_ = true;   // no block is missing in its middle
   bool joined_ = true;  // the block here follows the one before it
 };
@@ -138,6 +140,7 @@ Result<> LogRecovery::scan(std::size_t number) {
   auto synced = device_.sync(SlotIndex(header.slot));
   if (!synced && !has_unreadable(volume_.findings, SlotIndex(header.slot))) return synced;
   contents_ = {};
+  left_behind_.clear();
   whole_ = joined_ = true;
   if (auto entered = enter(number); !entered) return entered;
   SegmentScan scan(device_, header, footer_page(header.segment_bytes));
@@ -207,6 +210,8 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
           Finding::Kind::kTornTail, header, bad, bad,
           fmt::format("ends before block {}, which nothing proves to have been durable", expected));
     }
+    left_behind_ = ahead.whole;
+    if (*here) left_behind_.push_back(bad);
     return false;
   }
   auto gone = was_used_again(device_, header);
@@ -218,6 +223,9 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
     skip_rest(number);
     return false;
   }
+  // What a slot without a readable header holds was told of it.
+  const bool given = given_.first_sequence <= expected && expected < given_.next_sequence;
+  if (given && !ahead.next && nothing_left(fault) && number + 1 == segments_.size()) return false;
   whole_ = false;
   if (unreadable) {
     find(Finding::Kind::kUnreadable, header, bad, ahead.end,
@@ -253,7 +261,7 @@ Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_
   const BlockSequence sequence = log_.start.next_sequence;
   const KeptSegment& here = segments_[number];
   // A footer vouches for all blocks of its segment.
-  Ahead ahead{here.closed, {}, footer_page(here.header.segment_bytes)};
+  Ahead ahead{here.closed, {}, footer_page(here.header.segment_bytes), {}};
   const bool over = ended_before(segments_, number, sequence, log_.start.last_crc);
   for (std::uint32_t from = scan.position() + 1; !(ahead.proven && ahead.next);) {
     auto found = scan.search(from);
@@ -261,11 +269,13 @@ Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_
     if (!*found) break;
     const BlockSequence block((*found)->header.sequence);
     ahead.end = std::min(ahead.end, (*found)->position);
+    ahead.whole.push_back((*found)->position);
     const bool valid = !over && block > sequence && block < ends_[number];
     if (valid && !ahead.next) ahead.next = (*found)->position;
     ahead.proven |= (*found)->header.durable_sequence > sequence.value;
     from = (*found)->position + 1;
   }
+  ahead.proven |= given_.durable_sequence > sequence.value;
   if (ahead.proven) return ahead;
   auto later = later_proves(number, sequence.value);
   if (!later) return std::unexpected(std::move(later.error()));
@@ -334,7 +344,8 @@ void LogRecovery::pass_given_away() {
   log_.start.next_segment = std::max(log_.start.next_segment, SegmentSequence(segment));
   next_offsets_.raise(given_.next_offsets);
   if (given_.next_sequence <= log_.start.next_sequence.value) return;
-  log_.start.next_sequence = BlockSequence(given_.next_sequence);
+  next_offsets_.skip_pages(given_.lost_pages);
+  log_.start.next_sequence = BlockSequence(given_.next_sequence + given_.lost_pages);
   whole_ = false;
 }
 
@@ -364,8 +375,8 @@ void LogRecovery::finish() {
     // One with a hole is left as it is: its index could not say where its blocks are. So is one
     // that the drive does not give.
     if (whole_ && !has_unreadable(volume_.findings, SlotIndex(last.slot))) {
-      log_.start.open =
-          LogStart::OpenSegment{last, {}, position_, contents_.index(), contents_.payload_bytes()};
+      log_.start.open = LogStart::OpenSegment{
+          last, {}, position_, contents_.index(), contents_.payload_bytes(), left_behind_};
     }
   }
   // One without an index is no place to start from: retention must keep an older one that has it.

@@ -50,6 +50,11 @@ void NextOffsets::take(const RebuiltIndex& read) {
   holes_.clear();
 }
 
+void NextOffsets::skip_pages(std::uint64_t pages) {
+  for (auto& [stream, next] : offsets_) next += pages * kPageMessagesMax;
+  new_partitions_ += pages * kPageMessagesMax;
+}
+
 void NextOffsets::raise(const std::map<std::uint64_t, std::uint64_t>& others) {
   raise_offsets(offsets_, others);
 }

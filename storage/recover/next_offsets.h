@@ -23,6 +23,8 @@ class NextOffsets {
   // All there is of the segment was read. A lost block's messages may have been of any stream; of
   // one that is there again behind it the offsets are known.
   void take(const RebuiltIndex& read);
+  // Durable blocks may be missing behind all of that: what lay on so many pages.
+  void skip_pages(std::uint64_t pages);
   // By stream: not before these.
   void raise(const std::map<std::uint64_t, std::uint64_t>& others);
 

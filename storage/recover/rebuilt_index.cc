@@ -68,6 +68,7 @@ void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
 void GivenAway::add(const SegmentScan::Found& found) {
   first_sequence = std::min(first_sequence, found.header.sequence);
   next_sequence = std::max(next_sequence, found.header.sequence + 1);
+  durable_sequence = std::max(durable_sequence, found.header.durable_sequence);
   BlockReader block(found.bytes);
   for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
     const RunReader run(bytes);
@@ -82,7 +83,9 @@ void GivenAway::add(const SegmentScan::Found& found) {
 void GivenAway::add_slot(const GivenAway& slot) {
   first_sequence = std::min(first_sequence, slot.first_sequence);
   next_sequence = std::max(next_sequence, slot.next_sequence);
+  durable_sequence = std::max(durable_sequence, slot.durable_sequence);
   raise_offsets(next_offsets, slot.next_offsets);
+  lost_pages += slot.lost_pages;
   ++slots;
 }
 

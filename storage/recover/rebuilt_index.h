@@ -39,9 +39,11 @@ void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
 struct GivenAway {
   std::uint64_t first_sequence = ~std::uint64_t{0};
   std::uint64_t next_sequence = 0;
+  std::uint64_t durable_sequence = 0;                   // blocks before it were durable
   std::map<std::uint64_t, std::uint64_t> next_offsets;  // by stream
   std::uint64_t slots = 0;                              // that hold such blocks
-  bool doubtful = false;                                // a slot says nothing of what it held
+  std::uint64_t lost_pages = 0;  // of these slots, which may hold damaged ones
+  bool doubtful = false;         // a slot says nothing of what it held
 
   void add(const SegmentScan::Found& found);
   // What another slot holds.

@@ -179,13 +179,23 @@ Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot)
   any.segment_bytes = superblock.segment_bytes;
   SegmentScan scan(device_, any, footer_page(any.segment_bytes));
   std::map<LogNumber, GivenAway> held;
-  for (std::uint32_t from = 1;;) {
+  std::uint32_t from = 1;
+  LogNumber log;
+  for (;;) {
     auto found = scan.search(from);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) break;
-    held[LogNumber((*found)->header.log)].add(**found);
+    log = LogNumber((*found)->header.log);
+    held[log].add(**found);
+    // Blocks have no pages between them.
+    held[log].lost_pages += (*found)->position - from;
     from = (*found)->position + (*found)->header.length / kPageBytes;
   }
+  scan.go_to(from);
+  auto behind = scan.here();
+  if (!behind) return std::unexpected(std::move(behind.error()));
+  const bool may_hold_more = !scan.at_end() && scan.fault() != BlockFault::kNeverWritten;
+  if (!held.empty() && may_hold_more) held[log].lost_pages += footer_page(any.segment_bytes) - from;
   result_.bytes_read += scan.bytes_read();
   return held;
 }

@@ -15,6 +15,7 @@
 #include "storage/log/log_writer.h"
 #include "storage/recover/recovery.h"
 #include "storage/recover/segment_scan.h"
+#include "storage/recover/torn_tail.h"
 #include "storage/ring/io_ring_linux.h"
 #include "tests/lib/producer_run.h"
 
@@ -76,6 +77,7 @@ class LogFixture {
     observer.durability = options.durability;
     open_volume(path, options);
     recovered_ = recover_volume(*volume_).value();
+    clear_torn_tails(*volume_, recovered_);
     keeper_ = std::make_unique<Keeper>(
         *volume_,
         KeeperOptions{.capacity_bytes = options.capacity_bytes, .retention = options.retention},

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/log/keeper.h"
+#include "storage/recover/torn_tail.h"
 #include "storage/ring/io_ring_sim.h"
 #include "storage/volume/device_sim.h"
 #include "tests/lib/log_judge.h"
@@ -43,6 +44,7 @@ class SimLife {
         recovered(recover_volume(volume_).value()),
         keeper_(volume_, {.retention = options.retention}, clock),
         ring_(std::move(ring)) {
+    clear_torn_tails(volume_, recovered);
     EXPECT_TRUE(ring_->register_memory(pool_.memory()).has_value());
     EXPECT_TRUE(volume_.add_streams(std::vector<std::string>{"all"}).has_value());
     for (const SlotIndex slot : recovered.free_slots) keeper_.add_free_slot(slot);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "dataplane/ledger/balance.h"
+#include "storage/recover/torn_tail.h"
 #include "tests/lib/packet_builder.h"
 #include "tests/sim/traffic.h"
 
@@ -74,6 +75,7 @@ Result<> Node::open_volume(std::unique_ptr<VolumeDevice> device) {
   if (!recovered) return std::unexpected(std::move(recovered.error()));
   recovered_ = std::move(*recovered);
   oracle.check(*volume_, recovered_);
+  clear_torn_tails(*volume_, recovered_);
   return {};
 }
 
