@@ -85,6 +85,8 @@ class Run {
       if (rng_.chance(50'000)) drive_.fail_in(rng_.below(8), SimFault::kPowerCut);
       auto started =
           Node::start(ground_, options_, make_sim_device(drive_), make_io_ring_sim(drive_, ring_));
+      // The power may fail where the node can do without what it wanted to write.
+      if (started && !drive_.has_power()) started = fail(Errc::kIoError, "no power");
       if (started) {
         node_ = std::move(*started);
         plan_fault();
