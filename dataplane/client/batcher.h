@@ -21,6 +21,12 @@ struct OutgoingMessage {
   std::span<const std::byte> payload;
 };
 
+// A message and the number that comes back with its report.
+struct OfferedMessage {
+  OutgoingMessage message;
+  std::uint64_t opaque = 0;
+};
+
 // A message that has nothing but a payload.
 struct PlainMessage {
   std::span<const std::byte> payload;

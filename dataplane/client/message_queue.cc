@@ -30,12 +30,26 @@ bool MessageQueue::takes(const OutgoingMessage& message) const {
   return record_bytes(message) <= memory_.size() / 2;
 }
 
-bool MessageQueue::push(const OutgoingMessage& message, std::uint64_t opaque, MonotonicNanos now) {
-  const std::size_t bytes = record_bytes(message);
+std::size_t MessageQueue::push(std::span<const OfferedMessage> messages, MonotonicNanos now) {
   const std::scoped_lock lock(push_mutex_);
-  if (is_closed()) return false;
-  if (messages_.load(std::memory_order_relaxed) >= messages_max_) return false;
+  if (is_closed()) return 0;
+  const std::uint64_t held = messages_.load(std::memory_order_relaxed);
+  const std::size_t room = std::min<std::uint64_t>(messages.size(), messages_max_ - held);
   std::uint64_t tail = tail_.load(std::memory_order_relaxed);
+  std::size_t count = 0;
+  while (count < room && put(messages[count], now, tail)) ++count;
+  if (count == 0) return 0;
+  messages_.fetch_add(count, std::memory_order_relaxed);
+  // Sequentially consistent with the reader's note that it goes to sleep: one of both sees the
+  // other's.
+  tail_.store(tail, std::memory_order_seq_cst);
+  return count;
+}
+
+// Writes the message at `tail`, and moves that behind it: the reader is not told yet. False: full.
+bool MessageQueue::put(const OfferedMessage& offered, MonotonicNanos now, std::uint64_t& tail) {
+  const OutgoingMessage& message = offered.message;
+  const std::size_t bytes = record_bytes(message);
   std::size_t at = tail % memory_.size();
   const std::size_t skipped = memory_.size() - at < bytes ? memory_.size() - at : 0;
   // acquire: the reader has finished with what is written over.
@@ -43,7 +57,6 @@ bool MessageQueue::push(const OutgoingMessage& message, std::uint64_t opaque, Mo
   if (used + skipped + bytes > memory_.size()) return false;
   if (skipped != 0) {
     store(std::span(memory_), at, kWrap);
-    tail += skipped;
     at = 0;
   }
   store(std::span(memory_), at,
@@ -53,17 +66,14 @@ bool MessageQueue::push(const OutgoingMessage& message, std::uint64_t opaque, Mo
                .key_bytes = static_cast<std::uint16_t>(message.key.size()),
                .headers_bytes = static_cast<std::uint16_t>(message.headers.size()),
                .reserved = 0,
-               .opaque = opaque,
+               .opaque = offered.opaque,
                .queued_ns = now.value});
   std::byte* to = memory_.data() + at + sizeof(Record);
   to = copy(to, message.subject.data(), message.subject.size());
   to = copy(to, message.key.data(), message.key.size());
   to = copy(to, message.headers.data(), message.headers.size());
   copy(to, message.payload.data(), message.payload.size());
-  messages_.fetch_add(1, std::memory_order_relaxed);
-  // Sequentially consistent with the reader's note that it goes to sleep: one of both sees the
-  // other's.
-  tail_.store(tail + bytes, std::memory_order_seq_cst);
+  tail += skipped + bytes;
   return true;
 }
 

@@ -25,8 +25,9 @@ class MessageQueue {
   // Messages count from push() until done(), bytes until pop().
   MessageQueue(std::size_t messages_max, std::size_t bytes_max);
 
-  // Any thread. False: full, or closed.
-  [[nodiscard]] bool push(const OutgoingMessage& message, std::uint64_t opaque, MonotonicNanos now);
+  // Any thread. How many of them, from the first one on, with no message of another thread between
+  // them: less than all when it is full, none when it is closed.
+  [[nodiscard]] std::size_t push(std::span<const OfferedMessage> messages, MonotonicNanos now);
   // Any thread: waits for room or until `or_until()` is true, at most that long. Whoever makes that
   // true calls wake().
   template <class OrUntil>
@@ -66,6 +67,7 @@ class MessageQueue {
   };
   static constexpr std::uint32_t kWrap = 0;
   [[nodiscard]] bool has_room() const;
+  [[nodiscard]] bool put(const OfferedMessage& offered, MonotonicNanos now, std::uint64_t& tail);
   [[nodiscard]] static std::size_t record_bytes(const OutgoingMessage& message);
   void notify();
 

@@ -1,9 +1,10 @@
 /* The C interface of Penstock's producer library. Names are those that users of librdkafka know.
  *
- * A producer has a thread of its own. Messages go in by penstock_produce() from any thread; what
- * became of each is reported by the callback. It is called by penstock_poll(), penstock_flush(),
- * penstock_close(), penstock_producer_destroy() and a penstock_produce() that waits for room, on
- * the thread that calls these, by one at a time. Each produced message is reported exactly once.
+ * A producer has a thread of its own. Messages go in by penstock_produce() and
+ * penstock_produce_batch() from any thread; what became of each is reported by the callback. It is
+ * called by penstock_poll(), penstock_flush(), penstock_close(), penstock_producer_destroy() and
+ * calls that produce and wait for room, on the thread that calls these, by one at a time. Each
+ * produced message is reported exactly once.
  *
  * Structures begin with their size, to be set by the caller to sizeof: a later version of the
  * library that knows more fields takes the shorter one of an older program. Manual pages:
@@ -59,6 +60,19 @@ typedef struct penstock_message_s {
   size_t header_count;
   void* opaque; /* comes back with the report */
 } penstock_message_t;
+
+/* One of penstock_produce_batch(). */
+typedef struct penstock_batch_message_s {
+  size_t size; /* sizeof(penstock_batch_message_t), the same in all of a batch */
+  const void* payload;
+  size_t payload_bytes;
+  const void* key; /* may be NULL */
+  size_t key_bytes;
+  const penstock_header_t* headers; /* may be NULL */
+  size_t header_count;
+  void* opaque;       /* comes back with the report */
+  penstock_err_t err; /* set by the call: PENSTOCK_OK, it was taken and will be reported */
+} penstock_batch_message_t;
 
 typedef struct penstock_report_s {
   size_t size;
@@ -121,6 +135,13 @@ PENSTOCK_API void penstock_producer_destroy(penstock_producer_t* producer);
 /* Takes a copy of the message. */
 PENSTOCK_API penstock_err_t penstock_produce(penstock_producer_t* producer,
                                              const penstock_message_t* message, int flags);
+/* Messages of one subject in their order, each as by penstock_produce(), and quicker: `err` of each
+ * says what became of it; returns how many were taken. One that is wrong holds none up. Without
+ * PENSTOCK_F_BLOCK, the first that finds no room and all behind it are PENSTOCK_ERR_QUEUE_FULL.
+ */
+PENSTOCK_API size_t penstock_produce_batch(penstock_producer_t* producer, const char* subject,
+                                           penstock_batch_message_t* messages, size_t count,
+                                           int flags);
 /* Reports what is known, waiting for something at most that long. Returns how many. */
 PENSTOCK_API int penstock_poll(penstock_producer_t* producer, int timeout_ms);
 /* Until everything is reported: PENSTOCK_OK or PENSTOCK_ERR_TIMED_OUT. */

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "penstock.h"
 
@@ -46,6 +47,19 @@ class Conf {
 // waits then; poll(), flush() and close() do nothing there.
 using ReportFunction = std::function<void(const penstock_report_t&)>;
 
+// One of Producer::produce_batch(), which copies the bytes: until then they belong to the caller.
+inline penstock_batch_message_t batch_message(std::string_view payload, std::string_view key = {},
+                                              void* opaque = nullptr) {
+  penstock_batch_message_t message{};
+  message.size = sizeof message;
+  message.payload = payload.data();
+  message.payload_bytes = payload.size();
+  message.key = key.data();
+  message.key_bytes = key.size();
+  message.opaque = opaque;
+  return message;
+}
+
 // The settings may serve several producers: a callback is of one of them, and none stays in Conf.
 class Producer {
  public:
@@ -78,6 +92,13 @@ class Producer {
     message.key_bytes = key.size();
     message.opaque = opaque;
     return penstock_produce(producer_.get(), &message, block ? PENSTOCK_F_BLOCK : 0);
+  }
+  // Messages of one subject, made by batch_message(): their `err` says what became of each. Returns
+  // how many were taken.
+  std::size_t produce_batch(const std::string& subject,
+                            std::vector<penstock_batch_message_t>& messages, bool block = true) {
+    return penstock_produce_batch(producer_.get(), subject.c_str(), messages.data(),
+                                  messages.size(), block ? PENSTOCK_F_BLOCK : 0);
   }
   int poll(std::chrono::milliseconds timeout) {
     return penstock_poll(producer_.get(), static_cast<int>(timeout.count()));

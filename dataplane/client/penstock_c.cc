@@ -6,16 +6,22 @@
 #include <system_error>
 
 #include "base/version.h"
+#include "dataplane/client/c_messages.h"
 #include "dataplane/client/penstock.h"
 #include "dataplane/client/producer.h"
 
 namespace {
 
+using penstock::client::CallersBatch;
 using penstock::client::Delivery;
+using penstock::client::known_copy;
+using penstock::client::OfferedMessage;
 using penstock::client::Outcome;
 using penstock::client::Produced;
 using penstock::client::Producer;
 using penstock::client::ProducerConfig;
+using penstock::client::view_message;
+using penstock::client::WhenFull;
 
 struct ErrorText {
   penstock_err_t err;
@@ -92,51 +98,6 @@ penstock_err_t error_of(Produced produced) {
   return PENSTOCK_ERR_INVALID;
 }
 
-std::span<const std::byte> bytes_of(const void* at, size_t bytes) {
-  return {static_cast<const std::byte*>(at), at == nullptr ? 0 : bytes};
-}
-
-bool is_whole(const void* at, size_t bytes) { return at != nullptr || bytes == 0; }
-
-// Whether all is there that the message counts.
-bool is_whole(const penstock_message_t& message) {
-  if (message.subject == nullptr || !is_whole(message.payload, message.payload_bytes) ||
-      !is_whole(message.key, message.key_bytes) ||
-      !is_whole(message.headers, message.header_count)) {
-    return false;
-  }
-  return std::ranges::all_of(
-      std::span(message.headers, message.header_count), [](const penstock_header_t& header) {
-        return header.name != nullptr && is_whole(header.value, header.value_bytes);
-      });
-}
-
-// As a message has them (storage/format/message.h); false: a name or all of them are too long.
-bool encode_headers(const penstock_message_t& message, std::vector<std::byte>& into) {
-  constexpr size_t kMax = 65'535;
-  into.clear();
-  for (size_t i = 0; i < message.header_count; ++i) {
-    const penstock_header_t& header = message.headers[i];
-    const size_t name_bytes = std::strlen(header.name);
-    const auto value = bytes_of(header.value, header.value_bytes);
-    if (name_bytes > kMax || value.size() > kMax ||
-        into.size() + name_bytes + value.size() + 6 > kMax) {
-      return false;
-    }
-    const auto name_length = static_cast<std::uint16_t>(name_bytes);
-    const auto value_length = static_cast<std::uint32_t>(value.size());
-    const auto add = [&](const void* at, size_t bytes) {
-      const auto* from = static_cast<const std::byte*>(at);
-      into.insert(into.end(), from, from + bytes);
-    };
-    add(&name_length, sizeof name_length);
-    add(header.name, name_bytes);
-    add(&value_length, sizeof value_length);
-    add(value.data(), value.size());
-  }
-  return true;
-}
-
 penstock_stats_t stats_of(const penstock::client::ProducerStatistics& now, size_t bytes) {
   const auto of = [&](Outcome outcome) {
     return now.sessions.outcomes[static_cast<std::size_t>(outcome)];
@@ -160,13 +121,45 @@ penstock_stats_t stats_of(const penstock::client::ProducerStatistics& now, size_
           .lost = now.sessions.lost};
 }
 
-// Since when there is a field: what a caller's shorter structure lacks counts as zero.
-template <class T>
-bool known_copy(const T* from, T& into) {
-  if (from == nullptr || from->size < sizeof from->size) return false;
-  into = {};
-  std::memcpy(&into, from, std::min(from->size, sizeof into));
-  return true;
+WhenFull when_full(int flags) {
+  return (flags & PENSTOCK_F_BLOCK) != 0 ? WhenFull::kBlock : WhenFull::kFail;
+}
+
+constexpr std::size_t kBatchPart = 64;  // messages that are looked at together
+
+// The part of a batch that begins at that message. Returns how many were taken; with an error that
+// those behind it have too, `rest`.
+std::size_t produce_part(Producer& producer, const CallersBatch& batch, std::size_t begin,
+                         const char* subject, int flags, penstock_err_t& rest) {
+  // Not kept for the next call: a callback may produce while this one waits for room.
+  std::vector<std::byte> headers;
+  std::array<OfferedMessage, kBatchPart> offered;
+  std::array<std::size_t, kBatchPart> headers_end{};
+  std::array<std::size_t, kBatchPart> places{};
+  std::size_t count = 0;
+  const std::size_t end = std::min(batch.count(), begin + kBatchPart);
+  for (std::size_t i = begin; i < end; ++i) {
+    penstock_message_t message;
+    const penstock_err_t err = batch.read(i, subject, message)
+                                   ? view_message(message, offered[count], headers)
+                                   : PENSTOCK_ERR_INVALID;
+    batch.set_error(i, err);
+    if (err != PENSTOCK_OK) continue;
+    headers_end[count] = headers.size();
+    places[count++] = i;
+  }
+  for (std::size_t i = 0, at = 0; i < count; at = headers_end[i++]) {
+    offered[i].message.headers = std::span(headers).subspan(at, headers_end[i] - at);
+  }
+  std::array<Produced, kBatchPart> produced{};
+  const std::size_t taken = producer.produce_all(
+      std::span(offered).first(count), std::span(produced).first(count), when_full(flags));
+  for (std::size_t i = 0; i < count; ++i) {
+    const penstock_err_t err = error_of(produced[i]);
+    batch.set_error(places[i], err);
+    if (err == PENSTOCK_ERR_QUEUE_FULL || err == PENSTOCK_ERR_CLOSED) rest = err;
+  }
+  return taken;
 }
 
 }  // namespace
@@ -252,22 +245,41 @@ void penstock_producer_destroy(penstock_producer_t* producer) { delete producer;
 penstock_err_t penstock_produce(penstock_producer_t* producer, const penstock_message_t* message,
                                 int flags) {
   penstock_message_t known;
-  if (producer == nullptr || !known_copy(message, known) || !is_whole(known)) {
-    return PENSTOCK_ERR_INVALID;
-  }
+  if (producer == nullptr || !known_copy(message, known)) return PENSTOCK_ERR_INVALID;
   return guarded([&] {
-    static thread_local std::vector<std::byte> headers;
-    if (!encode_headers(known, headers)) return PENSTOCK_ERR_BAD_FIELD;
-    const penstock::client::OutgoingMessage outgoing{
-        .subject = known.subject,
-        .key = bytes_of(known.key, known.key_bytes),
-        .headers = headers,
-        .payload = bytes_of(known.payload, known.payload_bytes)};
-    const auto when_full = (flags & PENSTOCK_F_BLOCK) != 0 ? penstock::client::WhenFull::kBlock
-                                                           : penstock::client::WhenFull::kFail;
-    return error_of(producer->producer->produce(
-        outgoing, std::bit_cast<std::uint64_t>(known.opaque), when_full));
+    // Not kept for the next call: a callback may produce while this one waits for room.
+    std::vector<std::byte> headers;
+    OfferedMessage offered;
+    const penstock_err_t err = view_message(known, offered, headers);
+    if (err != PENSTOCK_OK) return err;
+    offered.message.headers = headers;
+    return error_of(producer->producer->produce(offered.message, offered.opaque, when_full(flags)));
   });
+}
+
+size_t penstock_produce_batch(penstock_producer_t* producer, const char* subject,
+                              penstock_batch_message_t* messages, size_t count, int flags) {
+  const CallersBatch batch(messages, count);
+  if (count == 0 || batch.is_none()) return 0;
+  if (producer == nullptr) {
+    batch.set_errors_from(0, PENSTOCK_ERR_INVALID);
+    return 0;
+  }
+  std::size_t taken = 0;
+  std::size_t next = 0;
+  penstock_err_t rest = PENSTOCK_OK;
+  while (next < count && rest == PENSTOCK_OK) {
+    taken += guarded(
+        [&] { return produce_part(*producer->producer, batch, next, subject, flags, rest); },
+        [&](const char*) {
+          rest = PENSTOCK_ERR_SYSTEM;
+          batch.set_errors_from(next, rest);
+          return std::size_t{0};
+        });
+    next += std::min(kBatchPart, count - next);
+  }
+  batch.set_errors_from(next, rest);
+  return taken;
 }
 
 int penstock_poll(penstock_producer_t* producer, int timeout_ms) {

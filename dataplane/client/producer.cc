@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -56,6 +57,8 @@ struct Producer::Parts {
         wake_descriptor(std::move(wake)),
         loop(config, key, messages, listener == nullptr ? nullptr : &deliveries,
              wake_descriptor->get()) {}
+  // Sets `produced` to kQueued for messages that the queue may be asked to take.
+  void judge(std::span<const OfferedMessage> offered, std::span<Produced> produced) const;
   // Whether the caller is called by on_delivery().
   [[nodiscard]] bool is_reporting_here() const {
     return listener != nullptr && deliveries.is_handing_out_here();
@@ -70,6 +73,33 @@ struct Producer::Parts {
   ProducerLoop loop;
   std::thread thread;
 };
+
+void Producer::Parts::judge(std::span<const OfferedMessage> offered,
+                            std::span<Produced> produced) const {
+  const std::size_t trailer = config.key_name.empty() ? 0 : sizeof(pdp::Trailer);
+  std::string_view subject;
+  bool is_valid = false;
+  for (std::size_t i = 0; i < offered.size(); ++i) {
+    const OutgoingMessage& message = offered[i].message;
+    // Most often it is that of the message before, at the same place.
+    if (message.subject.data() != subject.data() || message.subject.size() != subject.size()) {
+      subject = message.subject;
+      is_valid = is_valid_subject(subject);
+    }
+    const std::size_t bytes = message_bytes(subject.size(), message.key.size(),
+                                            message.headers.size(), message.payload.size());
+    if (!is_valid) {
+      produced[i] = Produced::kBadSubject;
+    } else if (message.key.size() > kShortBytesMax || message.headers.size() > kShortBytesMax) {
+      produced[i] = Produced::kBadField;
+    } else if (pdp::kDataHeadBytes + bytes + trailer > config.frame_bytes_max ||
+               !messages.takes(message)) {
+      produced[i] = Produced::kTooLarge;
+    } else {
+      produced[i] = Produced::kQueued;
+    }
+  }
+}
 
 Result<std::unique_ptr<Producer>> Producer::start(const ProducerConfig& config,
                                                   DeliveryListener* listener) {
@@ -91,27 +121,49 @@ Producer::~Producer() { close(0); }
 
 Produced Producer::produce(const OutgoingMessage& message, std::uint64_t opaque,
                            WhenFull when_full) {
+  const OfferedMessage offered{.message = message, .opaque = opaque};
+  Produced produced{};
+  produce_all({&offered, 1}, {&produced, 1}, when_full);
+  return produced;
+}
+
+std::size_t Producer::produce_all(std::span<const OfferedMessage> messages,
+                                  std::span<Produced> produced, WhenFull when_full) {
+  CHECK_EQ(messages.size(), produced.size());
   Parts& parts = *parts_;
-  if (!is_valid_subject(message.subject)) return Produced::kBadSubject;
-  if (message.key.size() > kShortBytesMax || message.headers.size() > kShortBytesMax) {
-    return Produced::kBadField;
-  }
-  const std::size_t trailer = parts.config.key_name.empty() ? 0 : sizeof(pdp::Trailer);
-  const std::size_t bytes = message_bytes(message.subject.size(), message.key.size(),
-                                          message.headers.size(), message.payload.size());
-  if (pdp::kDataHeadBytes + bytes + trailer > parts.config.frame_bytes_max ||
-      !parts.messages.takes(message)) {
-    return Produced::kTooLarge;
-  }
-  while (!parts.messages.push(message, opaque, parts.clock.monotonic_now())) {
-    if (parts.messages.is_closed()) return Produced::kClosed;
-    if (when_full == WhenFull::kFail || parts.is_reporting_here()) return Produced::kQueueFull;
+  parts.judge(messages, produced);
+  std::size_t queued = 0;
+  for (std::size_t next = 0; next < messages.size();) {
+    const auto rest = produced.subspan(next);
+    const auto run_end =
+        std::ranges::find_if(rest, [](Produced p) { return p != Produced::kQueued; });
+    const auto run = static_cast<std::size_t>(run_end - rest.begin());
+    const std::size_t pushed =
+        parts.messages.push(messages.subspan(next, run), parts.clock.monotonic_now());
     parts.loop.wake_if_asleep();
-    // Messages make room by being reported, and this may be the only thread that could do that.
-    if (poll(0) != 0) continue;
+    queued += pushed;
+    if (pushed == run) {
+      next += run + (run_end == rest.end() ? 0 : 1);
+      continue;
+    }
+    next += pushed;
+    const Produced refused = wait_for_room(when_full);
+    if (refused != Produced::kQueued) {
+      std::ranges::replace(rest.subspan(pushed), Produced::kQueued, refused);
+      break;
+    }
+  }
+  return queued;
+}
+
+// Messages make room by being reported, and this may be the only thread that could do that.
+Produced Producer::wait_for_room(WhenFull when_full) {
+  Parts& parts = *parts_;
+  if (parts.messages.is_closed()) return Produced::kClosed;
+  if (when_full == WhenFull::kFail || parts.is_reporting_here()) return Produced::kQueueFull;
+  if (poll(0) == 0) {
     parts.messages.wait_for_room(kWaitStepNs, [&] { return !parts.deliveries.empty(); });
   }
-  parts.loop.wake_if_asleep();
   return Produced::kQueued;
 }
 

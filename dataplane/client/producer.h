@@ -2,8 +2,8 @@
 //
 // A thread of its own (producer_loop.h) holds the sessions, one for each shard of the node, and
 // moves between the endpoints. Messages of one subject keep their order within a session; with more
-// than one session they are spread frame by frame, so that one of `session.sockets` = 1 is for
-// those to whom the order of all matters.
+// than one session they are spread frame by frame, so that `session.sockets` = 1 is for those to
+// whom the order of all of a subject matters.
 #pragma once
 
 #include <memory>
@@ -71,6 +71,12 @@ class Producer {
   // reported; where the node is away for long, the message time-out makes some.
   [[nodiscard]] Produced produce(const OutgoingMessage& message, std::uint64_t opaque,
                                  WhenFull when_full = WhenFull::kFail);
+  // Messages in this order, each as by produce(), and quicker: what is the same for all is done
+  // once. `produced`, as long as `messages`, is set to what became of each; returns how many are
+  // queued. One that can never be taken holds none up. The first that finds no room, or the
+  // producer closed, and those behind it are not queued.
+  std::size_t produce_all(std::span<const OfferedMessage> messages, std::span<Produced> produced,
+                          WhenFull when_full = WhenFull::kFail);
   // Reports what is known, waiting for something at most that long. Returns how many.
   std::size_t poll(std::int64_t timeout_ms);
   // Sends what waits, and reports until nothing is held any more or the time is over. Returns
@@ -86,6 +92,8 @@ class Producer {
  private:
   struct Parts;
   explicit Producer(std::unique_ptr<Parts> parts);
+  // kQueued: it may be tried again.
+  [[nodiscard]] Produced wait_for_room(WhenFull when_full);
   std::unique_ptr<Parts> parts_;
 };
 

@@ -1,4 +1,4 @@
-// Sends ten messages to a Penstock node and waits until all of them are durable.
+// Sends ten messages to a Penstock node, ten more as one batch, and waits until all are durable.
 //
 //     c++ -std=c++17 producer.cc $(pkg-config --cflags --libs penstock) -o producer
 //     ./producer 10.0.0.2:7373 app.example
@@ -24,10 +24,18 @@ int main(int argc, char** argv) {
       }
     });
     for (int i = 0; i < 10; ++i) producer.produce(argv[2], "message " + std::to_string(i));
+
+    std::vector<penstock_batch_message_t> batch(10, penstock::batch_message("one of many"));
+    if (producer.produce_batch(argv[2], batch) != batch.size()) {
+      for (const penstock_batch_message_t& message : batch) {
+        std::cerr << penstock_err2str(message.err) << '\n';
+      }
+    }
+
     if (producer.flush(60s) != PENSTOCK_OK) std::cerr << "not all in time\n";
     producer.close(10s);
     std::cout << durable << " durable\n";
-    return durable == 10 ? 0 : 1;
+    return durable == 20 ? 0 : 1;
   } catch (const penstock::SettingError& error) {
     std::cerr << error.what() << '\n';
     return 2;

@@ -53,8 +53,8 @@ class Library(Producers):
     def test_the_cpp_example_stores_what_it_is_given(self):
         node = self.start(config())
         done = self.run_example(self.build("c++", "-std=c++17", "-pedantic"))
-        self.assertEqual((done.returncode, done.stdout), (0, b"10 durable\n"), done.stderr)
-        self.assertEqual(len(node.payloads()), 10)
+        self.assertEqual((done.returncode, done.stdout), (0, b"20 durable\n"), done.stderr)
+        self.assertEqual(len(node.payloads()), 20)
 
     def test_the_library_shows_what_its_header_declares_and_nothing_else(self):
         library = self.installed / "usr/lib/libpenstock.so"

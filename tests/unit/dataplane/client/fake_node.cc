@@ -32,8 +32,8 @@ std::vector<StoredMessage> messages_of(const pdp::DataBody& data,
   RunReader reader(run);
   std::vector<StoredMessage> found;
   while (const auto message = reader.next()) {
-    found.push_back(
-        {data.sequence + found.size(), std::string(message->subject), text(message->payload)});
+    found.push_back({data.sequence + found.size(), std::string(message->subject),
+                     text(message->payload), text(message->headers)});
   }
   CHECK(reader.ok());
   CHECK_EQ(found.size(), data.message_count);

@@ -32,6 +32,7 @@ struct StoredMessage {
   std::uint64_t sequence;
   std::string subject;
   std::string payload;
+  std::string headers;
 };
 
 // One session, as the node knows it.

@@ -78,6 +78,27 @@ TEST(CppLibraryTest, OneThreadProducesMoreThanTheQueueHolds) {
   EXPECT_EQ(durable, 200);
 }
 
+TEST(CppLibraryTest, ABatchLargerThanTheQueueIsTakenByOneThread) {
+  UdpNode node;
+  Conf conf;
+  conf.set("bootstrap.servers", node.endpoint()).set("queue.buffering.max.messages", "10");
+  std::vector<std::size_t> durable;
+  penstock::Producer producer(conf, [&durable](const penstock_report_t& report) {
+    if (report.err == PENSTOCK_OK) durable.push_back(std::bit_cast<std::size_t>(report.opaque));
+  });
+  std::vector<penstock_batch_message_t> batch;
+  for (std::size_t i = 0; i < 200; ++i) {
+    batch.push_back(batch_message("x", {}, std::bit_cast<void*>(i)));
+  }
+  EXPECT_EQ(producer.produce_batch("t.a", batch), 200U);
+  EXPECT_EQ(producer.flush(seconds(20)), PENSTOCK_OK);
+  std::ranges::sort(durable);
+  ASSERT_EQ(durable.size(), 200U);
+  for (std::size_t i = 0; i < 200; ++i) EXPECT_EQ(durable[i], i);
+  node.stop();
+  EXPECT_EQ(node.stored(), 200U);
+}
+
 // ---- penstock.h ----------------------------------------------------------------------------
 
 class CLibraryTest : public testing::Test {
@@ -136,6 +157,140 @@ TEST_F(CLibraryTest, AMessageThatLacksWhatItCountsIsInvalid) {
   EXPECT_EQ(penstock_produce(producer, &good, 0), PENSTOCK_OK);
   EXPECT_EQ(penstock_outq_len(producer), 1U);
   penstock_producer_destroy(producer);
+}
+
+TEST_F(CLibraryTest, ABatchTellsOfEachMessageAndOneThatIsWrongHoldsNoneUp) {
+  penstock_producer_t* producer = start();
+  ASSERT_NE(producer, nullptr) << why_;
+  const std::string large(20'000, 'x');
+  std::vector<penstock_batch_message_t> batch(150, batch_message("good"));
+  const std::array<std::pair<std::size_t, penstock_err_t>, 4> wrong = {
+      {{0, PENSTOCK_ERR_INVALID},
+       {1, PENSTOCK_ERR_BAD_FIELD},
+       {70, PENSTOCK_ERR_TOO_LARGE},
+       {149, PENSTOCK_ERR_INVALID}}
+  };
+  const std::string long_key(70'000, 'k');
+  batch[0].payload = nullptr;
+  batch[1] = batch_message("good", long_key);
+  batch[70] = batch_message(large);
+  batch[149].size -= 1;
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", batch.data(), batch.size(), 0), 146U);
+  std::vector<penstock_err_t> expected(150, PENSTOCK_OK);
+  for (const auto& [place, err] : wrong) expected[place] = err;
+  for (std::size_t i = 0; i < batch.size(); ++i) EXPECT_EQ(batch[i].err, expected[i]) << i;
+  EXPECT_EQ(penstock_outq_len(producer), 146U);
+  penstock_producer_destroy(producer);
+}
+
+TEST_F(CLibraryTest, TheFirstOfABatchThatFindsNoRoomAndAllBehindItAreTold) {
+  ASSERT_EQ(set("queue.buffering.max.messages", "70"), PENSTOCK_OK) << why_;
+  penstock_producer_t* producer = start();
+  ASSERT_NE(producer, nullptr) << why_;
+  std::vector<penstock_batch_message_t> batch(200, batch_message("x"));
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", batch.data(), batch.size(), 0), 70U);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    EXPECT_EQ(batch[i].err, i < 70 ? PENSTOCK_OK : PENSTOCK_ERR_QUEUE_FULL) << i;
+  }
+  penstock_close(producer, 0);
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", batch.data(), batch.size(), PENSTOCK_F_BLOCK),
+            0U);
+  for (const auto& message : batch) EXPECT_EQ(message.err, PENSTOCK_ERR_CLOSED);
+  penstock_producer_destroy(producer);
+}
+
+TEST_F(CLibraryTest, ABatchWithoutAProducerASubjectOrMessagesIsInvalid) {
+  penstock_batch_message_t message = batch_message("x");
+  EXPECT_EQ(penstock_produce_batch(nullptr, "t.a", &message, 1, 0), 0U);
+  EXPECT_EQ(message.err, PENSTOCK_ERR_INVALID);
+  penstock_producer_t* producer = start();
+  ASSERT_NE(producer, nullptr) << why_;
+  message.err = PENSTOCK_OK;
+  EXPECT_EQ(penstock_produce_batch(producer, nullptr, &message, 1, 0), 0U);
+  EXPECT_EQ(message.err, PENSTOCK_ERR_INVALID);
+  EXPECT_EQ(penstock_produce_batch(producer, "t..a", &message, 1, 0), 0U);
+  EXPECT_EQ(message.err, PENSTOCK_ERR_BAD_SUBJECT);
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", nullptr, 1, 0), 0U);
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", &message, 0, 0), 0U);
+  penstock_producer_destroy(producer);
+}
+
+TEST_F(CLibraryTest, ABatchOfALaterVersionOfTheStructureIsTaken) {
+  struct Later {
+    penstock_batch_message_t known;
+    std::uint64_t unknown;
+  };
+  std::array<Later, 3> batch{};
+  for (Later& later : batch) {
+    later.known = batch_message("x");
+    later.known.size = sizeof later;
+    later.known.err = PENSTOCK_ERR_CLOSED;
+    later.unknown = 42;
+  }
+  penstock_producer_t* producer = start();
+  ASSERT_NE(producer, nullptr) << why_;
+  EXPECT_EQ(penstock_produce_batch(producer, "t.a", &batch[0].known, batch.size(), 0), 3U);
+  for (const Later& later : batch) {
+    EXPECT_EQ(later.known.err, PENSTOCK_OK);
+    EXPECT_EQ(later.unknown, 42U);
+  }
+  penstock_producer_destroy(producer);
+}
+
+// A message waits for room, its callback produces one, and both have headers.
+struct Echo {
+  static void report(const penstock_report_t* report, void* opaque) {
+    auto& echo = *static_cast<Echo*>(opaque);
+    if (report->opaque == nullptr || echo.echoes == 1000) return;
+    const std::string value(300, 'e');
+    const penstock_header_t header{.name = "echo", .value = value.data(), .value_bytes = 300};
+    const penstock_message_t message{
+        .size = sizeof message, .subject = "t.echo", .headers = &header, .header_count = 1};
+    if (penstock_produce(echo.producer, &message, 0) == PENSTOCK_OK) ++echo.echoes;
+  }
+  penstock_producer_t* producer = nullptr;
+  std::size_t echoes = 0;
+};
+
+TEST_F(CLibraryTest, ACallbackThatProducesLeavesTheHeadersOfOneThatWaitsAlone) {
+  UdpNode node;
+  ASSERT_EQ(set("bootstrap.servers", node.endpoint().c_str()), PENSTOCK_OK) << why_;
+  ASSERT_EQ(set("queue.buffering.max.messages", "8"), PENSTOCK_OK) << why_;
+  ASSERT_EQ(set("linger.ms", "0"), PENSTOCK_OK) << why_;
+  Echo echo;
+  penstock_conf_set_report_cb(conf_.get(), Echo::report, &echo);
+  echo.producer = start();
+  ASSERT_NE(echo.producer, nullptr) << why_;
+  const penstock_header_t header{.name = "name", .value = "mine", .value_bytes = 4};
+  penstock_message_t message{.size = sizeof message,
+                             .subject = "t.mine",
+                             .headers = &header,
+                             .header_count = 1,
+                             .opaque = &echo};
+  penstock_batch_message_t in_batch = batch_message({}, {}, &echo);
+  in_batch.headers = &header;
+  in_batch.header_count = 1;
+  for (int i = 0; i < 200; ++i) {
+    std::array<penstock_batch_message_t, 4> batch{};
+    batch.fill(in_batch);
+    ASSERT_EQ(penstock_produce(echo.producer, &message, PENSTOCK_F_BLOCK), PENSTOCK_OK);
+    ASSERT_EQ(penstock_produce_batch(echo.producer, "t.mine", batch.data(), batch.size(),
+                                     PENSTOCK_F_BLOCK),
+              4U);
+  }
+  EXPECT_EQ(penstock_close(echo.producer, 20'000), PENSTOCK_OK);
+  EXPECT_GT(echo.echoes, 0U);
+  penstock_producer_destroy(echo.producer);
+  node.stop();
+  std::size_t mine = 0;
+  for (const auto& [number, session] : node.node().sessions) {
+    for (const auto& stored : session.stored) {
+      if (stored.subject != "t.mine") continue;
+      ++mine;
+      EXPECT_EQ(stored.headers, std::string("\x04\0name\x04\0\0\0mine", 14));
+    }
+  }
+  EXPECT_EQ(mine, 1000U);
 }
 
 TEST_F(CLibraryTest, AThreadThatTheSystemDeniesIsTold) {

@@ -73,11 +73,19 @@ TEST(MessageQueueTest, MessagesComeOutAsTheyWentInAlsoAroundTheEnd) {
   std::uint64_t out = 0;
   QueuedMessage queued;
   while (out < 2000) {
-    const std::vector<std::byte> payload(in % 200, static_cast<std::byte>(in));
-    if (queue.push({.subject = "s", .payload = payload}, in, MonotonicNanos(1))) {
-      ++in;
-      continue;
+    // One, two or three at a time, of which those that have room are taken.
+    std::array<std::vector<std::byte>, 3> payloads;
+    std::array<OfferedMessage, 3> offered;
+    for (std::size_t i = 0; i < offered.size(); ++i) {
+      payloads[i].assign((in + i) % 200, static_cast<std::byte>(in + i));
+      offered[i] = {
+          .message = {.subject = "s", .payload = payloads[i]},
+            .opaque = in + i
+      };
     }
+    const std::size_t pushed = queue.push(std::span(offered).first(1 + out % 3), MonotonicNanos(1));
+    in += pushed;
+    if (pushed != 0) continue;
     ASSERT_TRUE(queue.front(queued));
     ASSERT_EQ(queued.opaque, out);
     ASSERT_EQ(queued.message.payload.size(), out % 200);
@@ -87,6 +95,29 @@ TEST(MessageQueueTest, MessagesComeOutAsTheyWentInAlsoAroundTheEnd) {
     ++out;
   }
   EXPECT_EQ(queue.messages(), in - out);
+}
+
+TEST(MessageQueueTest, OfSeveralMessagesThoseAreTakenThatTheCountLeavesRoomFor) {
+  MessageQueue queue(5, 1024);
+  std::array<OfferedMessage, 3> offered;
+  for (std::size_t i = 0; i < offered.size(); ++i) offered[i].opaque = i;
+  EXPECT_EQ(queue.push(offered, MonotonicNanos(1)), 3U);
+  EXPECT_EQ(queue.push(offered, MonotonicNanos(1)), 2U);
+  EXPECT_EQ(queue.push(offered, MonotonicNanos(1)), 0U);
+  EXPECT_EQ(queue.messages(), 5U);
+  QueuedMessage queued;
+  for (const std::uint64_t opaque : {0U, 1U, 2U, 0U, 1U}) {
+    ASSERT_TRUE(queue.front(queued));
+    EXPECT_EQ(queued.opaque, opaque);
+    queue.pop();
+  }
+  EXPECT_FALSE(queue.front(queued));
+}
+
+TEST(MessageQueueTest, AClosedQueueTakesNone) {
+  MessageQueue queue(5, 1024);
+  queue.close();
+  EXPECT_EQ(queue.push(std::array<OfferedMessage, 3>{}, MonotonicNanos(1)), 0U);
 }
 
 }  // namespace

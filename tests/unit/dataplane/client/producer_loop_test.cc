@@ -21,8 +21,10 @@ class ProducerLoopTest : public testing::Test {
 
   // As an application's thread does.
   bool push() {
-    const bool pushed =
-        messages_.push({.subject = "t.a", .payload = std::as_bytes(std::span("message"))}, 0, now_);
+    const OfferedMessage message{
+        .message = {.subject = "t.a", .payload = std::as_bytes(std::span("message"))}
+    };
+    const bool pushed = messages_.push({&message, 1}, now_) == 1;
     if (pushed) loop_->wake_if_asleep();
     return pushed;
   }
