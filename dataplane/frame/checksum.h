@@ -58,10 +58,13 @@ template <std::size_t Bytes>
   return sum;
 }
 
-// The ways to sum, for tests and benchmarks; checksum_add() picks one. The last needs AVX2.
+// The ways to sum, for tests and benchmarks; checksum_add() picks one. The last two need what they
+// are named for.
 [[nodiscard]] ChecksumSum checksum_add_words(ChecksumSum sum, std::span<const std::byte> bytes);
 [[nodiscard]] ChecksumSum checksum_add_sse2(ChecksumSum sum, std::span<const std::byte> bytes);
 [[nodiscard]] ChecksumSum checksum_add_avx2(ChecksumSum sum, std::span<const std::byte> bytes);
+[[nodiscard]] ChecksumSum checksum_add_avx512(ChecksumSum sum, std::span<const std::byte> bytes);
 [[nodiscard]] bool have_avx2();
+[[nodiscard]] bool have_avx512();
 
 }  // namespace penstock

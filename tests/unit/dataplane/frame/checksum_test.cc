@@ -37,6 +37,9 @@ void expect_all_ways(std::span<const std::byte> bytes) {
   if (have_avx2()) {
     ASSERT_EQ(host_order(checksum_add_avx2(0, bytes)), expected) << bytes.size();
   }
+  if (have_avx512()) {
+    ASSERT_EQ(host_order(checksum_add_avx512(0, bytes)), expected) << bytes.size();
+  }
   std::vector<std::byte> copy(bytes.size() + 1);
   ASSERT_EQ(host_order(checksum_copy(0, copy.data(), bytes)), expected) << bytes.size();
   ASSERT_TRUE(std::ranges::equal(std::span(copy).first(bytes.size()), bytes)) << bytes.size();
