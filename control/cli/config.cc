@@ -20,22 +20,29 @@ Json problem_json(const ConfigProblem& problem) {
   };
 }
 
+Json problems_json(const std::vector<ConfigProblem>& problems) {
+  Json json = Json::array();
+  for (const ConfigProblem& problem : problems) json.push_back(problem_json(problem));
+  return json;
+}
+
 Result<ExitCode> check(const std::string& path, OutputFormat format) {
-  const auto config = load_config(path);
+  const auto config = load_config(path, NamedFiles::kChecked);
   if (format == OutputFormat::kJson) {
     Json json = {
         {"file", path              },
         {"good", config.has_value()}
     };
-    Json problems = Json::array();
-    if (!config) {
-      for (const ConfigProblem& problem : config.error()) problems.push_back(problem_json(problem));
-    } else {
+    json["problems"] = config ? Json::array() : problems_json(config.error());
+    if (config) {
       json["memory_bound"] = memory_bound(*config);
+      json["warnings"] = problems_json(config->warnings);
     }
-    json["problems"] = std::move(problems);
     print_json(json);
   } else if (config) {
+    for (const ConfigProblem& warning : config->warnings) {
+      fmt::print("warning: {}\n", to_string(warning));
+    }
     fmt::print("{}: good; takes at most {} MiB of memory\n", path, memory_bound(*config) / kMiB);
   } else {
     for (const ConfigProblem& problem : config.error()) fmt::print("{}\n", to_string(problem));

@@ -160,6 +160,9 @@ void check_pdp(Check& check, std::size_t i) {
       check.refuse(at("door", i, "pdp.keys_required"), network.error().what);
     }
   }
+  if (!door.pdp.keys.empty() && !door.pdp.keys.starts_with('/')) {
+    check.refuse(at("door", i, "pdp.keys"), "must be an absolute path: \"/etc/penstock/keys\"");
+  }
   if (!door.pdp.keys_required.empty() && door.pdp.keys.empty()) {
     check.refuse(at("door", i, "pdp.keys_required"), "demands keys, and pdp.keys names no file");
   }

@@ -16,4 +16,11 @@ using ConfigLines = std::map<std::string, unsigned>;
 [[nodiscard]] std::vector<ConfigProblem> check_config(const Config& config,
                                                       const ConfigLines& lines);
 
+// What the node will find in the files that the configuration names; reads them.
+struct FileFindings {
+  std::vector<ConfigProblem> problems;
+  std::vector<ConfigProblem> warnings;
+};
+[[nodiscard]] FileFindings check_named_files(const Config& config, const ConfigLines& lines);
+
 }  // namespace penstock

@@ -110,16 +110,6 @@ struct StreamConfig {
   std::vector<std::string> subjects;  // NATS filters
 };
 
-struct Config {
-  NodeConfig node;
-  DpdkConfig dpdk;
-  std::vector<PortConfig> ports;
-  std::vector<ShardConfig> shards;
-  std::vector<VolumeConfig> volumes;
-  std::vector<DoorConfig> doors;
-  std::vector<StreamConfig> streams;
-};
-
 // Something wrong with a configuration file, ready to print: "FILE:LINE: KEY: what; remedy".
 struct ConfigProblem {
   std::string file;
@@ -129,11 +119,26 @@ struct ConfigProblem {
 };
 [[nodiscard]] std::string to_string(const ConfigProblem& problem);
 
+struct Config {
+  NodeConfig node;
+  DpdkConfig dpdk;
+  std::vector<PortConfig> ports;
+  std::vector<ShardConfig> shards;
+  std::vector<VolumeConfig> volumes;
+  std::vector<DoorConfig> doors;
+  std::vector<StreamConfig> streams;
+  std::vector<ConfigProblem> warnings;  // of named files: works, and should not be so
+};
+
+// Whether the files that a configuration names are looked at too. What they say is for the host and
+// the user that run the node.
+enum class NamedFiles : std::uint8_t { kLeft, kChecked };
+
 // Reads and checks the whole file, and reports every problem, not just the first.
 [[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> load_config(
-    const std::string& path);
+    const std::string& path, NamedFiles files = NamedFiles::kLeft);
 [[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(
-    std::string_view text, const std::string& file);
+    std::string_view text, const std::string& file, NamedFiles files = NamedFiles::kLeft);
 
 // The memory that a node with this configuration takes at most, in bytes.
 [[nodiscard]] std::uint64_t memory_bound(const Config& config);

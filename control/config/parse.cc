@@ -39,6 +39,13 @@ struct Reading {
     add({file, node.source().begin.line, std::move(key), std::move(what)});
   }
   void add(ConfigProblem problem) { problems.emplace(problem.line, std::move(problem)); }
+  // Those that do not name the file.
+  void add(std::vector<ConfigProblem> found) {
+    for (ConfigProblem& problem : found) {
+      problem.file = file;
+      add(std::move(problem));
+    }
+  }
 };
 
 // "port[0]" + "device"
@@ -166,7 +173,8 @@ std::string to_string(const ConfigProblem& problem) {
 }
 
 std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view text,
-                                                               const std::string& file) {
+                                                               const std::string& file,
+                                                               NamedFiles files) {
   Reading reading{file, {}, {}};
   Config config;
   try {
@@ -183,9 +191,12 @@ std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view 
   fill_in(config);
   // What is wrong as a whole is judged only when every value by itself is right.
   if (reading.problems.empty()) {
-    for (ConfigProblem& problem : check_config(config, reading.lines)) {
-      problem.file = file;
-      reading.add(std::move(problem));
+    reading.add(check_config(config, reading.lines));
+    if (files == NamedFiles::kChecked) {
+      FileFindings found = check_named_files(config, reading.lines);
+      reading.add(std::move(found.problems));
+      config.warnings = std::move(found.warnings);
+      for (ConfigProblem& warning : config.warnings) warning.file = file;
     }
   }
   if (reading.problems.empty()) return config;
@@ -194,7 +205,8 @@ std::expected<Config, std::vector<ConfigProblem>> parse_config(std::string_view 
   return std::unexpected(std::move(problems));
 }
 
-std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path) {
+std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string& path,
+                                                              NamedFiles files) {
   const auto refuse = [&](std::string what) {
     return std::unexpected(std::vector<ConfigProblem>{
         {path, 0, "", std::move(what)}
@@ -212,7 +224,7 @@ std::expected<Config, std::vector<ConfigProblem>> load_config(const std::string&
     return refuse(fail_errno(errno, "the configuration cannot be read").error().what);
   }
   if (text.size() > kFileBytesMax) return refuse("is larger than a configuration can be (4MiB)");
-  return parse_config(text, path);
+  return parse_config(text, path, files);
 }
 
 }  // namespace penstock

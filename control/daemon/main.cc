@@ -79,8 +79,8 @@ int run(int argc, char** argv) {
   app.add_option("--config", path, "the configuration")->type_name("FILE")->capture_default_str();
   app.add_flag(
       "--check", check,
-      "say everything that is wrong with the configuration, or how much memory it can take "
-      "at most, and end");
+      "say everything that is wrong with the configuration and the keys that it names, or how much "
+      "memory it can take at most, and end");
   app.set_version_flag("--version", fmt::format("penstockd {}", kVersion),
                        "print the version and end");
   try {
@@ -88,7 +88,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kBadUsage;
   }
-  auto config = load_config(path);
+  auto config = load_config(path, NamedFiles::kChecked);
   if (!config) {
     for (const ConfigProblem& problem : config.error()) {
       fmt::print(stderr, "{}\n", to_string(problem));
@@ -98,6 +98,13 @@ int run(int argc, char** argv) {
   if (auto there = check_cores(*config); !there) {
     fmt::print(stderr, "{}: {}\n", path, there.error().what);
     return kBadUsage;
+  }
+  for (const ConfigProblem& warning : config->warnings) {
+    if (check) {
+      fmt::print(stderr, "warning: {}\n", to_string(warning));
+    } else {
+      spdlog::warn("{}", to_string(warning));
+    }
   }
   if (check) {
     fmt::print("{}: good; memory bound {} MiB\n", path, memory_bound(*config) / kMiB);

@@ -192,10 +192,6 @@ Result<> Node::prepare_pdp() {
   if (door->pdp.keys.empty()) return {};
   auto file = pdp::read_key_file(door->pdp.keys);
   if (!file) return std::unexpected(std::move(file.error()));
-  if (file->readable_by_all) {
-    spdlog::warn("door {}: everybody on this host can read {}; chmod o-r it", door->name,
-                 door->pdp.keys);
-  }
   pdp_.keys = std::make_shared<const pdp::KeyRing>(std::move(file->keys));
   return {};
 }

@@ -316,6 +316,46 @@ class BadConfiguration(Lifecycle):
                 self.assertIn(f"{key} = 1000 is not a core of this process; it may run on",
                               done.stderr)
 
+    def with_keys(self, text, mode):
+        """A node whose PDP door names that file of keys; without a text there is none."""
+        keys = self.host.folder / "keys"
+        if text is not None:
+            keys.write_text(text)
+            keys.chmod(mode)
+        door = f'[[door]]\nname = "pdp"\nkind = "pdp"\nlisten = ["*:7373"]\npdp.keys = "{keys}"\n'
+        node = Node(self.host, config() + door)
+        line = node.config.read_text().splitlines().index(f'pdp.keys = "{keys}"') + 1
+        return node, f"{node.config}:{line}: door[1].pdp.keys: ", keys
+
+    def test_wrong_keys_are_told_with_file_line_and_remedy_before_anything_starts(self):
+        good = "a " + "5a" * 32 + "\n"
+        for text, told in ((None, "open {}: No such file or directory; it has to be there"),
+                           (good + "b 5a\n", "{}:2: no 64 hexadecimal digits behind the name"),
+                           (good + good, "{}:2: a key of this name is in line 1 already")):
+            node, place, keys = self.with_keys(text, 0o600)
+            for command in ([BUILD / "penstockd", "--config", node.config],
+                            [BUILD / "penstockd", "--check", "--config", node.config],
+                            [BUILD / "penstock", "config", "check", node.config]):
+                done = run(*command, check=False)
+                said = done.stdout + done.stderr
+                self.assertEqual(done.returncode, 2, said)
+                self.assertIn(place + told.format(keys), said)
+            self.assertFalse(list(node.runtime.iterdir()))
+
+    def test_keys_that_everybody_can_read_are_warned_of(self):
+        node, place, keys = self.with_keys("a " + "5a" * 32 + "\n", 0o644)
+        warning = f"warning: {place}everybody on this host can read {keys}; chmod o-r it\n"
+        self.assertEqual(run(BUILD / "penstockd", "--check", "--config", node.config).stderr,
+                         warning)
+        done = run(BUILD / "penstock", "config", "check", node.config)
+        self.assertTrue(done.stdout.startswith(warning), done.stdout)
+        told = json.loads(run(BUILD / "penstock", "config", "check", node.config, "--format",
+                              "json").stdout)
+        self.assertTrue(told["good"])
+        self.assertEqual([one["key"] for one in told["warnings"]], ["door[1].pdp.keys"])
+        self.assertEqual(node.penstock("ledger", check=False).returncode, 4,
+                         "who only reads needs no keys")
+
     def test_a_good_one_passes_the_check_and_starts_nothing(self):
         node = Node(self.host, config())
         done = run(BUILD / "penstockd", "--check", "--config", node.config)

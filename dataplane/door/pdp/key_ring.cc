@@ -58,6 +58,20 @@ struct SecretText {
   std::string bytes;
 };
 
+std::unexpected<Error> cannot_open(int error, const std::string& path) {
+  auto failed = fail_errno(error, "open " + path);
+  std::string what = failed.error().what;
+  if (error == ENOENT) {
+    what += fmt::format(
+        "; it has to be there, with lines of `NAME HEX`: `openssl rand -hex {}` "
+        "makes a key",
+        sizeof(ProducerKey));
+  } else if (error == EACCES) {
+    what += "; the user that runs this has to be able to read it, others should not";
+  }
+  return fail(failed.error().code, std::move(what));
+}
+
 // All of a regular file of at most kKeyFileBytesMax.
 Result<> read_all(int fd, const struct stat& status, const std::string& path, SecretText& text) {
   if (!S_ISREG(status.st_mode)) {
@@ -135,7 +149,7 @@ const ProducerKey* KeyRing::find(std::string_view name) const {
 Result<KeyFile> read_key_file(const std::string& path) {
   // Not to be kept waiting by what is no file.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return fail_errno(errno, "open " + path);
+  if (fd < 0) return cannot_open(errno, path);
   struct stat status{};
   SecretText text;
   Result<> done = ::fstat(fd, &status) == 0 ? read_all(fd, status, path, text)
@@ -144,7 +158,11 @@ Result<KeyFile> read_key_file(const std::string& path) {
   if (!done) return std::unexpected(std::move(done.error()));
   auto keys = KeyRing::parse(text.bytes, path);
   if (!keys) return std::unexpected(std::move(keys.error()));
-  return KeyFile{.keys = std::move(*keys), .readable_by_all = (status.st_mode & S_IROTH) != 0};
+  KeyFile file{.keys = std::move(*keys), .warning = {}};
+  if ((status.st_mode & S_IROTH) != 0) {
+    file.warning = fmt::format("everybody on this host can read {}; chmod o-r it", path);
+  }
+  return file;
 }
 
 }  // namespace penstock::pdp

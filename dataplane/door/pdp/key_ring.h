@@ -37,8 +37,9 @@ class KeyRing {
 
 struct KeyFile {
   KeyRing keys;
-  bool readable_by_all = false;  // by others than owner and group: worth a warning
+  std::string warning;  // others than owner and group can read it; empty: they cannot
 };
+// Problems name the file, the line if one is wrong, and the way out, never a key's value.
 [[nodiscard]] Result<KeyFile> read_key_file(const std::string& path);
 
 }  // namespace penstock::pdp

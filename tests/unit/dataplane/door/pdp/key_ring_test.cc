@@ -106,16 +106,16 @@ TEST_F(PdpKeyFile, IsReadAndTellsWhetherOthersCanReadItToo) {
   auto file = read_key_file(path_);
   ASSERT_TRUE(file.has_value()) << file.error().what;
   EXPECT_NE(file->keys.find("a"), nullptr);
-  EXPECT_FALSE(file->readable_by_all);
+  EXPECT_EQ(file->warning, "");
   write("a " + kSecret + "\n", 0644);
-  EXPECT_TRUE(read_key_file(path_)->readable_by_all);
+  EXPECT_THAT(read_key_file(path_)->warning, AllOf(HasSubstr(path_), HasSubstr("chmod o-r")));
 }
 
 TEST_F(PdpKeyFile, ThatCannotBeReadIsRefusedByName) {
   const auto missing = read_key_file(path_);
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().code, Errc::kNotFound);
-  EXPECT_THAT(missing.error().what, HasSubstr(path_));
+  EXPECT_THAT(missing.error().what, AllOf(HasSubstr(path_), HasSubstr("openssl rand -hex 32")));
   EXPECT_THAT(read_key_file(folder_.path()).error().what, HasSubstr("no regular file"));
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   EXPECT_THAT(read_key_file(path_).error().what, HasSubstr("no regular file"));
