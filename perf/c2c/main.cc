@@ -7,14 +7,16 @@
 #include <pthread.h>
 
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <string_view>
 #include <thread>
 
+#include "perf/arguments.h"
+
 namespace {
+
+using penstock::number_of;
 
 struct alignas(64) Line {
   std::atomic<std::uint64_t> value{0};
@@ -27,12 +29,6 @@ void pin(unsigned core) {
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-unsigned number_of(std::string_view text) {
-  unsigned number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -40,9 +36,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: c2c CORE CORE [MILLISECONDS]\n");
     return 2;
   }
-  const unsigned first = number_of(argv[1]);
-  const unsigned second = number_of(argv[2]);
-  const auto time = std::chrono::milliseconds(argc > 3 ? number_of(argv[3]) : 100);
+  const unsigned first = number_of<unsigned>(argv[1]);
+  const unsigned second = number_of<unsigned>(argv[2]);
+  const auto time = std::chrono::milliseconds(argc > 3 ? number_of<unsigned>(argv[3]) : 100);
   static Line ping;
   static Line pong;
   std::atomic<bool> stop{false};

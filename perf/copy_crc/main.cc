@@ -6,17 +6,18 @@
 //
 //   copy_crc BYTES SECONDS [PACKET]    prints messages a second of processor time
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <string_view>
 #include <vector>
 
 #include "base/crc32c.h"
+#include "perf/arguments.h"
 
 namespace {
+
+using penstock::number_of;
 
 constexpr std::size_t kSourceBytes = 8U << 20U;
 constexpr std::size_t kBlockBytes = 256U << 10U;
@@ -98,14 +99,6 @@ std::vector<std::byte> make_packets(std::uint32_t bytes, std::size_t packet_byte
   return source;
 }
 
-// Zero: it is no number above zero.
-template <class T>
-T number_of(std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() && value > 0 ? value : T{};
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -113,7 +106,7 @@ int main(int argc, char** argv) {
   const auto seconds = argc < 3 ? 0 : number_of<double>(argv[2]);
   const bool packed = argc > 3;
   const auto packet_bytes = packed ? number_of<std::size_t>(argv[3]) : kPacketStride;
-  if (bytes == 0 || bytes > kBlockBytes / 2 || seconds == 0 || packet_bytes > kPacketStride ||
+  if (bytes == 0 || bytes > kBlockBytes / 2 || !(seconds > 0) || packet_bytes > kPacketStride ||
       (packed && packet_bytes < sizeof(Header) + bytes)) {
     std::fprintf(stderr, "usage: copy_crc BYTES SECONDS [PACKET]\n");
     return 2;

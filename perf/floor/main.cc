@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "base/clock.h"
 #include "base/histogram.h"
 #include "dataplane/shard/block_memory.h"
+#include "perf/arguments.h"
 #include "storage/ring/io_ring_linux.h"
 
 namespace penstock::floor {
@@ -35,13 +35,6 @@ struct Arguments {
   double seconds = 0;
   unsigned depth = 0;
 };
-
-template <class Number>
-Number number_of(std::string_view text) {
-  Number number{};
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 // Each block of the file is written once before it counts, so that nothing is allocated then.
 bool fill(int file, std::span<const std::byte> block, std::size_t file_bytes) {

@@ -6,7 +6,6 @@
 // prints one JSON object: {"messages": N, "acknowledged": N, "failed": N, "frames_resent": N,
 // "seconds": S, "processor_seconds": S}; the latter of all its threads.
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <limits>
@@ -18,6 +17,7 @@
 
 #include "base/clock.h"
 #include "dataplane/client/producer.h"
+#include "perf/arguments.h"
 
 namespace penstock {
 namespace {
@@ -33,13 +33,6 @@ class Counts final : public client::DeliveryListener {
   std::uint64_t acknowledged = 0;
   std::uint64_t failed = 0;
 };
-
-template <class Number>
-Number number_of(std::string_view text) {
-  Number number{};
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 double processor_seconds() {
   timespec time{};

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 
@@ -15,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/crc32c.h"
+#include "perf/arguments.h"
 #include "storage/log/keeper.h"
 #include "storage/log/log_writer.h"
 #include "storage/recover/recovery.h"
@@ -168,11 +168,7 @@ double measure(const std::string& folder, std::uint64_t gigabytes, bool orderly)
 }
 
 int run(int argc, char** argv) {
-  std::uint64_t gigabytes = 0;
-  if (argc == 3) {
-    const std::string_view text = argv[2];
-    std::from_chars(text.data(), text.data() + text.size(), gigabytes);
-  }
+  const auto gigabytes = argc == 3 ? number_of<std::uint64_t>(argv[2]) : 0;
   if (gigabytes == 0) {
     fmt::print(stderr, "usage: recovery FOLDER GIGABYTES\n");
     return 2;

@@ -10,16 +10,18 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "perf/arguments.h"
+
 namespace {
+
+using penstock::number_of;
 
 constexpr unsigned kBatch = 64;
 constexpr std::size_t kMessageBytes = 2048;
@@ -74,9 +76,7 @@ int main(int argc, char** argv) {
   struct sigaction action{};
   action.sa_handler = [](int) { stop = 1; };
   sigaction(SIGTERM, &action, nullptr);
-  const std::string_view text = argv[1];
-  std::uint16_t port = 0;
-  std::from_chars(text.data(), text.data() + text.size(), port);
+  const auto port = number_of<std::uint16_t>(argv[1]);
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   setsockopt(socket, SOL_SOCKET, SO_RCVBUFFORCE, &kSocketBytes, sizeof kSocketBytes);
   const timeval patience{.tv_sec = 0, .tv_usec = 100'000};

@@ -6,11 +6,9 @@
 //   receive_only,
 //   ...}]}
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <string_view>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -23,6 +21,7 @@
 #include "control/daemon/shard_world.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/eal.h"
+#include "perf/arguments.h"
 #include "perf/ring/pdp_packets.h"
 #include "storage/log/keeper.h"
 #include "storage/volume/device_null.h"
@@ -222,12 +221,6 @@ nlohmann::ordered_json measure(const Case& wanted, unsigned pairs) {
   };
 }
 
-unsigned number_of(std::string_view text) {
-  unsigned number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
 int run(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("ring"));  // standard output is the result
   if (argc != 3 && argc != 4) {
@@ -237,7 +230,7 @@ int run(int argc, char** argv) {
   auto eal = start_eal({.program = "ring",
                         .file_prefix = "ring",
                         .memory_bytes = 128 * kMiB,
-                        .main_core = static_cast<int>(number_of(argv[1]))});
+                        .main_core = static_cast<int>(number_of<unsigned>(argv[1]))});
   if (!eal) {
     fmt::print(stderr, "ring: {}\n", eal.error().what);
     return 1;
@@ -245,7 +238,7 @@ int run(int argc, char** argv) {
   nlohmann::ordered_json json;
   for (const Case& wanted : cases()) {
     if (argc == 4 && wanted.name != argv[3]) continue;
-    json["cases"].push_back(measure(wanted, number_of(argv[2])));
+    json["cases"].push_back(measure(wanted, number_of<unsigned>(argv[2])));
   }
   fmt::print("{}\n", json.dump(2));
   return 0;

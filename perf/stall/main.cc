@@ -7,13 +7,13 @@
 
 #include <sched.h>
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "perf/arguments.h"
 
 namespace {
 
@@ -21,26 +21,19 @@ using penstock::MonotonicNanos;
 
 constexpr std::int64_t kDueEveryNs = 100;
 
-template <class T>
-bool parse(std::string_view text, T& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  unsigned core = 0;
-  double seconds = 0;
   const bool yields = argc == 4 && std::string_view(argv[3]) == "yield";
-  if (argc < 3 || (argc > 3 && !yields) || !parse(argv[1], core) || core >= CPU_SETSIZE ||
-      !parse(argv[2], seconds)) {
+  const auto core = argc < 3 ? std::nullopt : penstock::parse_number<unsigned>(argv[1]);
+  const auto seconds = argc < 3 ? std::nullopt : penstock::parse_number<double>(argv[2]);
+  if ((argc > 3 && !yields) || !core || *core >= CPU_SETSIZE || !seconds) {
     std::fprintf(stderr, "usage: stall CORE SECONDS [yield]\n");
     return 2;
   }
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(core, &set);
+  CPU_SET(*core, &set);
   if (sched_setaffinity(0, sizeof set, &set) != 0) {
     std::perror("stall: the core");
     return 1;
@@ -48,7 +41,7 @@ int main(int argc, char** argv) {
   penstock::SystemClock clock;
   penstock::Histogram late;
   const MonotonicNanos start = clock.monotonic_now();
-  const MonotonicNanos end = start + static_cast<std::int64_t>(seconds * 1e9);
+  const MonotonicNanos end = start + static_cast<std::int64_t>(*seconds * 1e9);
   MonotonicNanos due = start;
   for (MonotonicNanos now = start; now < end; now = clock.monotonic_now()) {
     for (; due <= now; due = due + kDueEveryNs) {

@@ -9,23 +9,20 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "perf/arguments.h"
+
 namespace {
+
+using penstock::number_of;
 
 constexpr unsigned kBatch = 32;  // datagrams a call
 constexpr int kBytes = 256;      // of each
-
-unsigned number_of(std::string_view text) {
-  unsigned number = 0;
-  std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
 
 std::string batch_of_messages() {
   std::string message = "<134>1 2026-01-01T00:00:00.000000Z host1 sender 4711 - - ";
@@ -66,14 +63,14 @@ int main(int argc, char** argv) {
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<std::uint16_t>(number_of(argv[2])));
+  to.sin_port = htons(static_cast<std::uint16_t>(number_of<unsigned>(argv[2])));
   if (inet_pton(AF_INET, argv[1], &to.sin_addr) != 1 ||
       setsockopt(socket, SOL_UDP, UDP_SEGMENT, &kBytes, sizeof kBytes) != 0 ||
       connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     fmt::print(stderr, "udp_send: {} port {}: {}\n", argv[1], argv[2], std::strerror(errno));
     return 1;
   }
-  const Sent sent = send_all(socket, number_of(argv[3]), number_of(argv[4]));
+  const Sent sent = send_all(socket, number_of<unsigned>(argv[3]), number_of<unsigned>(argv[4]));
   fmt::print("{{\"sent\": {}, \"seconds\": {:.6f}}}\n", sent.datagrams, sent.seconds);
   return 0;
 }
