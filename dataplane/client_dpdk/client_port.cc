@@ -11,17 +11,15 @@
 namespace penstock::client {
 namespace {
 
-constexpr std::size_t kAddressV4At = 12;  // of a mapped address: its last four bytes
-constexpr std::size_t kAheadMost = 4;     // packets asked for before they are looked at
+constexpr std::size_t kLastWordAt = 12;  // in an address: where those of a port differ
+constexpr std::size_t kAheadMost = 4;    // packets asked for before they are looked at
 
-std::uint32_t host_order(const IpAddress& address) {
-  return load_be32(&address.bytes[kAddressV4At]);
-}
+std::uint32_t last_word(const IpAddress& address) { return load_be32(&address.bytes[kLastWordAt]); }
 
-IpAddress nth_address(std::uint32_t first, std::size_t n) {
-  std::array<std::byte, 4> bytes;
-  store_be32(bytes.data(), first + static_cast<std::uint32_t>(n));
-  return IpAddress::v4(std::bit_cast<std::uint32_t>(bytes));
+IpAddress nth_address(const IpAddress& first, std::size_t n) {
+  IpAddress address = first;
+  store_be32(&address.bytes[kLastWordAt], last_word(first) + static_cast<std::uint32_t>(n));
+  return address;
 }
 
 FrameOptions frame_options(const ClientPortOptions& options) {
@@ -30,8 +28,8 @@ FrameOptions frame_options(const ClientPortOptions& options) {
   const std::size_t addresses =
       (options.sessions + ClientPort::kSessionsPerAddress - 1) / ClientPort::kSessionsPerAddress;
   for (std::size_t i = 0; i < addresses; ++i) {
-    frame.addresses.push_back(
-        {.address = nth_address(host_order(options.from), i), .prefix_length = 32});
+    frame.addresses.push_back({.address = nth_address(options.from, i),
+                               .prefix_length = options.from.is_v4() ? 32U : 128U});
   }
   return frame;
 }
@@ -45,7 +43,7 @@ Peer peer_to(const ClientPortOptions& options) {
             .link_bytes = kEthernetBytes};
   store(peer.link.data(), options.to_ethernet.value_or(kEveryStation));
   store(peer.link.data() + 6, options.ethernet);
-  store_be16(peer.link.data() + 12, RTE_ETHER_TYPE_IPV4);
+  store_be16(peer.link.data() + 12, options.to.is_v4() ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
   return peer;
 }
 
@@ -54,12 +52,11 @@ Peer peer_to(const ClientPortOptions& options) {
 ClientPort::ClientPort(PortQueue& queue, const ClientPortOptions& options)
     : queue_(queue),
       sessions_(options.sessions),
-      from_(host_order(options.from)),
+      from_(options.from),
       peer_(peer_to(options)),
       is_learned_(options.to_ethernet.has_value()),
       decoder_(frame_options(options)) {
-  CHECK(options.to.is_v4());
-  CHECK(options.from.is_v4());
+  CHECK_EQ(options.to.is_v4(), options.from.is_v4());
   CHECK_GT(sessions_, 0U);
 }
 
@@ -99,7 +96,7 @@ void ClientPort::flush() {
 
 std::optional<std::size_t> ClientPort::session_of(const Datagram& datagram) const {
   if (datagram.source != peer_.address || datagram.source_port != peer_.port) return std::nullopt;
-  const std::size_t address = host_order(datagram.destination) - from_;
+  const std::size_t address = last_word(datagram.destination) - last_word(from_);
   const std::size_t port = datagram.destination_port - std::size_t{kFirstPort};
   if (port >= kSessionsPerAddress) return std::nullopt;
   const std::size_t session = address * kSessionsPerAddress + port;

@@ -21,7 +21,9 @@ struct ClientPortOptions {
   std::optional<EthernetAddress> to_ethernet;
   IpAddress to;
   std::uint16_t to_port = 0;
-  IpAddress from;  // IPv4: of the first sessions; those that follow have the next addresses
+  // Of the first sessions, of the kind of `to`; those that follow have the next addresses, counted
+  // up in the last four bytes.
+  IpAddress from;
   std::size_t sessions = 1;
 };
 
@@ -72,8 +74,8 @@ class ClientPort {
 
   PortQueue& queue_;
   std::size_t sessions_;
-  std::uint32_t from_;  // host order
-  Peer peer_;           // with the ends of the session whose datagram was put last
+  IpAddress from_;
+  Peer peer_;  // with the ends of the session whose datagram was put last
   bool is_learned_;
   FrameDecoder decoder_;
   std::array<rte_mbuf*, kBurst> staged_{};

@@ -5,13 +5,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "dataplane/client/path_mtu.h"
 #include "storage/format/message.h"
 
 namespace penstock::blast {
 namespace {
 
 constexpr std::uint64_t kMost = std::uint64_t{1} << 62U;
-constexpr std::size_t kFrameBytes = 1472;  // what fills an Ethernet frame
+constexpr std::size_t kPacketBytes = 1500;      // what fills an Ethernet frame
+constexpr std::size_t kLongPacketBytes = 9000;  // what the longest frame over IPv4 fills
 constexpr std::size_t kFramesMin = 4;
 constexpr std::size_t kFramesMost = 1024;
 constexpr std::size_t kFramesOfAll = 16'384;
@@ -51,7 +53,9 @@ void add_target_options(CLI::App& app, Options& o) {
       ->check(zero_or_more())
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--to", o.to, "receiver; with --pdp the port is 7373 unless said otherwise")
+  app.add_option("--to", o.to,
+                 "receiver; with --pdp the port is 7373 unless said otherwise, and IPv6 is written "
+                 "[ADDRESS]:PORT")
       ->type_name("ADDRESS:PORT")
       ->capture_default_str();
   app.add_option("--from", o.from, "sender's first address")
@@ -82,7 +86,7 @@ void add_message_options(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--packed", o.packed,
                  "pack lines into datagrams of up to this many bytes; 0: one message a datagram, "
-                 "but with --pdp frames of up to 1472 bytes")
+                 "but with --pdp frames of up to 1472 bytes, over IPv6 1452")
       ->check(CLI::Range(0, 60000).description(""))
       ->type_name("BYTES")
       ->capture_default_str();
@@ -182,9 +186,12 @@ void check_pdp(const CLI::App& app, Options& o) {
     throw CLI::RequiresError("--key-name", "--key-file");
   }
   if (app.count("--to") == 0) o.to = "10.77.0.2:7373";
-  if (o.to.find(':') == std::string::npos) o.to += ":7373";
-  if (o.packed != 0 && (o.packed < pdp::kSmallFrameBytesMax || o.packed > pdp::kFrameBytesMax)) {
-    throw CLI::ValidationError("--packed", "frames of PDP have 1232 to 8972 bytes at most");
+  if (std::ranges::count(o.to, ':') > 1 && !o.to.starts_with('[')) o.to = "[" + o.to + "]";
+  if (o.to.ends_with(']') || o.to.find(':') == std::string::npos) o.to += ":7373";
+  const std::size_t most = kLongPacketBytes - pdp_headers_bytes(o);
+  if (o.packed != 0 && (o.packed < pdp::kSmallFrameBytesMax || o.packed > most)) {
+    throw CLI::ValidationError(
+        "--packed", "frames of PDP have 1232 to " + std::to_string(most) + " bytes at most");
   }
   if (o.subject.empty() || o.subject.size() > kSubjectBytesMax) {
     throw CLI::ValidationError("--subject", "has 1 to 1024 bytes");
@@ -217,8 +224,12 @@ void check_together(const CLI::App& app, Options& o) {
 
 }  // namespace
 
+std::size_t pdp_headers_bytes(const Options& options) {
+  return options.to.starts_with('[') ? client::kIpv6UdpBytes : client::kIpv4UdpBytes;
+}
+
 std::size_t pdp_frame_bytes(const Options& options) {
-  return options.packed == 0 ? kFrameBytes : options.packed;
+  return options.packed == 0 ? kPacketBytes - pdp_headers_bytes(options) : options.packed;
 }
 
 std::size_t pdp_frames(const Options& options) {

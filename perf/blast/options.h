@@ -47,6 +47,8 @@ struct Options {
   bool progress = false;  // a line a second on standard error
 };
 
+// Of IP and UDP in front of a frame of PDP.
+[[nodiscard]] std::size_t pdp_headers_bytes(const Options& options);
 // The longest frame of PDP, and how many of them a loaded session holds.
 [[nodiscard]] std::size_t pdp_frame_bytes(const Options& options);
 [[nodiscard]] std::size_t pdp_frames(const Options& options);

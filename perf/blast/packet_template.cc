@@ -27,10 +27,13 @@ Result<Addresses> parse_addresses(const Options& options) {
   Addresses parsed;
   const auto target = parse_target(options.to);
   if (!target) return std::unexpected(target.error());
+  if (!target->address.is_v4()) {
+    return refuse_option("--to", options.to, "IPv6 is for --pdp; plain datagrams go over IPv4");
+  }
   parsed.to = *target;
-  const auto from = parse_from(options.from, options.sources, "--sources");
+  const auto from = parse_from(options.from, *target, options.sources, "--sources");
   if (!from) return std::unexpected(from.error());
-  parsed.from = *from;
+  parsed.from = last_word(*from);
   parsed.to_ethernet.fill(std::byte{0xFF});
   if (!options.to_ethernet.empty()) {
     const auto station = parse_station(options.to_ethernet);
@@ -104,7 +107,7 @@ Result<std::vector<PacketTemplate>> make_templates(const Options& options, std::
     ip.time_to_live = 64;
     ip.next_proto_id = IPPROTO_UDP;
     ip.src_addr = htonl(addresses->from + source);
-    ip.dst_addr = addresses->to.address;
+    ip.dst_addr = htonl(last_word(addresses->to.address));
     ip.hdr_checksum = rte_ipv4_cksum(&ip);
     rte_udp_hdr udp{};
     udp.src_port = htons(static_cast<std::uint16_t>(20000 + source % 40000));

@@ -16,7 +16,6 @@
 namespace penstock::blast {
 namespace {
 
-constexpr std::size_t kHeadBytes = 14 + 20 + 8;  // Ethernet, IPv4, UDP
 constexpr std::uint32_t kBuffers = 4096;
 constexpr double kMicro = 1000;  // nanoseconds
 
@@ -41,11 +40,12 @@ Result<Ends> ends_of(const Options& options) {
   ends.port.sessions = options.sessions + options.idle_sessions;
   const auto target = parse_target(options.to);
   if (!target) return std::unexpected(target.error());
-  const auto from = parse_from(options.from, addresses_of(ends.port.sessions), "--sessions");
+  const auto from =
+      parse_from(options.from, *target, addresses_of(ends.port.sessions), "--sessions");
   if (!from) return std::unexpected(from.error());
-  ends.port.to = IpAddress::v4(target->address);
+  ends.port.to = target->address;
   ends.port.to_port = target->port;
-  ends.port.from = IpAddress::v4(__builtin_bswap32(*from));
+  ends.port.from = *from;
   if (!options.to_ethernet.empty()) {
     const auto station = parse_station(options.to_ethernet);
     if (!station) return std::unexpected(station.error());
@@ -63,9 +63,12 @@ Result<Ends> ends_of(const Options& options) {
   return ends;
 }
 
+// Ethernet, IP and UDP.
+std::size_t head_bytes(const Options& options) { return 14 + pdp_headers_bytes(options); }
+
 SenderNeeds needs_of(const Options& options) {
   SenderNeeds needs;
-  needs.packet_bytes = kHeadBytes + pdp_frame_bytes(options);
+  needs.packet_bytes = head_bytes(options) + pdp_frame_bytes(options);
   needs.buffers = kBuffers;
   // With the room that DPDK keeps in front of a packet.
   needs.buffer_bytes =
@@ -80,8 +83,8 @@ std::uint64_t resident_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * kKiB;
 }
 
-void print_json(const LoadResult& result, const client::ClientPortStatistics& port,
-                const Histogram& latencies) {
+void print_json(const Options& options, const LoadResult& result,
+                const client::ClientPortStatistics& port, const Histogram& latencies) {
   const double seconds = result.seconds > 0 ? result.seconds : 1e-9;
   const auto at = [&](double share) { return static_cast<double>(latencies.at(share)) / kMicro; };
   fmt::print(
@@ -95,7 +98,7 @@ void print_json(const LoadResult& result, const client::ClientPortStatistics& po
       "\"p99.9\": {:.3f}, \"max\": {:.3f}}}}}\n",
       result.messages, result.message_bytes, result.acknowledged, result.sent_only, result.failed,
       result.unreported, result.lost, port.datagrams_sent,
-      port.bytes_sent + port.datagrams_sent * kHeadBytes, port.refused, port.no_buffer,
+      port.bytes_sent + port.datagrams_sent * head_bytes(options), port.refused, port.no_buffer,
       result.frames_sent, result.frames_resent, result.timeouts, result.sessions_open,
       resident_bytes(), result.opening_seconds, result.sending_seconds, result.seconds,
       static_cast<double>(result.acknowledged + result.sent_only) / seconds, latencies.count(),
@@ -148,7 +151,7 @@ int pdp_blast(const Options& options, const volatile bool& stop) {
   if (result.problem.empty()) {
     std::this_thread::sleep_for(std::chrono::duration<double>(options.linger));
   }
-  options.json ? print_json(result, port.statistics(), load.latencies())
+  options.json ? print_json(options, result, port.statistics(), load.latencies())
                : print_text(result, load.latencies());
   if (!options.histogram.empty()) {
     std::ofstream file(options.histogram);

@@ -96,7 +96,9 @@ std::unique_ptr<PdpLoad::Session> PdpLoad::make_session(std::size_t index,
       .messages_per_frame_max = static_cast<std::uint32_t>(messages_in_frame(options_))};
   session.keeps_opaques = !is_idle;
   session.linger_ns = static_cast<std::int64_t>(options_.fill_us * 1000);
-  session.path = {.frame_bytes_first = frame_bytes, .frame_bytes_max = frame_bytes};
+  session.path = {.headers_bytes = pdp_headers_bytes(options_),
+                  .frame_bytes_first = frame_bytes,
+                  .frame_bytes_max = frame_bytes};
   return std::make_unique<Session>(*this, static_cast<std::uint32_t>(index), session);
 }
 

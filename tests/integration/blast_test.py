@@ -18,7 +18,7 @@ memory = "64MiB"
 [[port]]
 name = "lan0"
 device = "net_memif0,role=server,socket={folder}/memif.sock,socket-abstract=no"
-addresses = ["10.77.0.2/24"]
+addresses = ["10.77.0.2/24", "fd77::2/64"]
 buffers = 2048
 [[shard]]
 [[volume]]
@@ -186,6 +186,17 @@ class BlastTest(unittest.TestCase):
         self.check_stored_once(node, told, 50007)
         self.assertEqual(told["sessions"], 3)
 
+    def test_ipv6_works_as_ipv4(self):
+        node = self.pdp_node()
+        for to, options in (("fd77::2", ["--size", "64"]), ("[fd77::2]", ["--packed", "8952"]),
+                            ("[fd77::2]:7373", ["--sessions", "3"])):
+            before = node.total("stored")
+            told = self.pdp(node, "--to", to, "--from", "fd77::1", "--count", "5000", *options)
+            self.assertEqual((told["acknowledged"], told["failed"]), (5000, 0))
+            self.assertEqual(node.total("stored") - before, 5000)
+        received = node.ledger()["ports"][0]["received"]
+        self.assertGreaterEqual(received["packets"], told["packets"])
+
     def test_long_frames_at_a_rate_are_stored_exactly_once(self):
         node = self.pdp_node()
         histogram = self.host.folder / "latencies"
@@ -228,6 +239,9 @@ class BlastTest(unittest.TestCase):
                 (["--sessions", "2"], ["--sessions", "--pdp"]),
                 (["--pdp", "--sources", "2"], ["--sources", "--pdp"]),
                 (["--pdp", "--packed", "9000"], ["--packed", "8972"]),
+                (["--pdp", "--packed", "8972", "--to", "fd77::2"], ["--packed", "8952"]),
+                (["--pdp", "--to", "fd77::2"], ["--from", "10.77.0.1", "IPv6", "fd77::1"]),
+                (["--to", "[fd77::2]:514", "--from", "fd77::1"], ["--to", "--pdp"]),
                 (["--pdp", "--size", "1500"], ["--size", "--packed"]),
                 (["--pdp", "--acks", "some"], ["--acks"]),
                 (["--pdp", "--key-name", "x"], ["--key-file"]),

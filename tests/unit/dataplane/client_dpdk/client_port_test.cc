@@ -90,6 +90,28 @@ TEST_F(ClientPortTest, EachSessionHasAnAddressAndPortOfItsOwn) {
   }));
 }
 
+TEST_F(ClientPortTest, SessionsOverIPv6HaveTheirOwnAddressesToo) {
+  port_.emplace(queue_, ClientPortOptions{.ethernet = test::ethernet_address(test::kOurEthernet),
+                                          .to_ethernet = {},
+                                          .to = test::ip("fd00::9"),
+                                          .to_port = 7373,
+                                          .from = test::ip("fd00::2"),
+                                          .sessions = kSessions});
+  put_and_flush(ClientPort::kSessionsPerAddress + 1);
+  ASSERT_EQ(sent_.size(), 1U);
+  const auto sent = std::span<const std::byte>(sent_[0]);
+  EXPECT_EQ(load<std::uint16_t>(sent, 12), __builtin_bswap16(0x86DD));
+  EXPECT_EQ(to_string(IpAddress{load<std::array<std::byte, 16>>(sent, 22)}), "fd00::3");
+  EXPECT_EQ(to_string(IpAddress{load<std::array<std::byte, 16>>(sent, 38)}), "fd00::9");
+  const Bytes frame =
+      test::ethernet({.to = test::kOurEthernet, .from = kNodeEthernet},
+                     test::ipv6({.source = "fd00::9", .destination = "fd00::3"},
+                                test::udp({.source_port = 7373, .destination_port = 20'001}, "b")));
+  ASSERT_TRUE(queue_.feed(pool_.packet(frame)));
+  EXPECT_EQ(port_->receive(now_, *this), 1U);
+  EXPECT_EQ(got_.at(ClientPort::kSessionsPerAddress + 1), "b");
+}
+
 TEST_F(ClientPortTest, TheNodesStationIsLearnedFromItsFirstAnswerUnlessItWasTold) {
   answer("10.0.0.2", 20'000, "a");
   port_->receive(now_, *this);
