@@ -40,9 +40,10 @@ class LogReader {
   void seek_beginning();
   // Behind the last durable message.
   [[nodiscard]] Result<> seek_end();
-  // Of the stream. Before its first offset: a trimmed gap comes first. Behind its next: what is
-  // before `offset` will be passed over. kInvalidArgument without a stream, here and for the
-  // offsets below.
+  // Of the stream. Before its first offset: a trimmed gap comes first, or a lost one if damage may
+  // have taken older messages; that one comes below, too, where those may be wanted. Behind its
+  // next: what is before `offset` will be passed over. kInvalidArgument without a stream, here and
+  // for the offsets below.
   [[nodiscard]] Result<> seek_offset(Offset offset);
   // The first message that was received at this time or later; all behind it follow, whatever their
   // time.
@@ -82,6 +83,7 @@ class LogReader {
 
   // log_seek.cc
   void start_at(std::size_t segment);
+  [[nodiscard]] std::string why_lost_in_front() const;
   [[nodiscard]] Result<> need_stream() const;
   [[nodiscard]] Result<> need_current_list();
   [[nodiscard]] Result<std::optional<PartitionEntry>> partition_in(std::size_t segment);

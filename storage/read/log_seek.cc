@@ -42,11 +42,13 @@ Result<> LogReader::need_current_list() {
   return {};
 }
 
+std::string LogReader::why_lost_in_front() const {
+  return fmt::format("log {}: a slot whose header is damaged may hold older messages", log_);
+}
+
 void LogReader::seek_beginning() {
   start_at(0);
-  if (!lost_in_front_) return;
-  gaps_.note(GapKind::kLost,
-             fmt::format("log {}: a slot whose header is damaged holds older messages", log_));
+  if (lost_in_front_) gaps_.note(GapKind::kLost, why_lost_in_front());
 }
 
 Result<> LogReader::seek_end() {
@@ -162,7 +164,8 @@ Result<> LogReader::seek_offset(Offset offset) {
   if (!first) return std::unexpected(std::move(first.error()));
   if (offset >= *first) return {};
   gaps_.add(
-      {GapKind::kTrimmed, log_, offset, *first, fmt::format("log {}: trimmed by retention", log_)});
+      {lost_in_front_ ? GapKind::kLost : GapKind::kTrimmed, log_, offset, *first,
+       lost_in_front_ ? why_lost_in_front() : fmt::format("log {}: trimmed by retention", log_)});
   gaps_.expect(*first);
   return {};
 }
@@ -179,6 +182,13 @@ Result<> LogReader::seek_time(UnixNanos time) {
   }
   start_at(segment);
   from_time_ = time;
+  if (!lost_in_front_ || segment != 0 || list_.size() == 0) return {};
+  // Older messages are not wanted where the first one that is left is not.
+  auto closed = list_.learn_footer(0);
+  if (!closed) return std::unexpected(std::move(closed.error()));
+  const SegmentFooter& footer = list_[0].footer;
+  const bool passed = *closed && footer.message_count != 0 && footer.first_received_ns < time.value;
+  if (!passed) gaps_.note(GapKind::kLost, why_lost_in_front());
   return {};
 }
 
@@ -199,7 +209,8 @@ Result<> LogReader::seek_last(std::uint64_t count) {
     if (!next) return std::unexpected(std::move(next.error()));
     auto first = first_offset();
     if (!first) return std::unexpected(std::move(first.error()));
-    return seek_offset(std::max(*first, Offset(next->value - std::min(next->value, count))));
+    const Offset wanted(next->value - std::min(next->value, count));
+    return seek_offset(lost_in_front_ ? wanted : std::max(*first, wanted));
   }
   if (count == 0) return seek_end();
   if (auto done = need_current_list(); !done) return done;
@@ -219,6 +230,7 @@ Result<> LogReader::seek_last(std::uint64_t count) {
   }
   start_at(segment);
   skip_ = total - std::min(total, count);
+  if (lost_in_front_ && total < count) gaps_.note(GapKind::kLost, why_lost_in_front());
   return {};
 }
 

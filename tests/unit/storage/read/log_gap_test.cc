@@ -67,6 +67,53 @@ TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatTheOldestSegmentsHeaderIsDam
   }
 }
 
+// Wherever it begins in front of what is left; never as if retention had taken it.
+TEST_F(LogGapTest, AReaderThatSeeksInFrontOfALostOldestSegmentIsToldSo) {
+  closed(0, 1);
+  const std::uint64_t first = written_;
+  closed(1, 1);
+  forge_.begin(2, 1);
+  blocks(2);
+  slot(0)[100] ^= std::byte{1};
+  const auto expect_lost = [&](LogReader& reader, std::string_view how) {
+    SCOPED_TRACE(how);
+    const Got got = read(reader);
+    ASSERT_EQ(got.gaps.size(), 1U);
+    EXPECT_EQ(got.gaps[0].kind, GapKind::kLost) << got.gaps[0].what;
+    ASSERT_FALSE(got.numbers.empty());
+    EXPECT_EQ(got.numbers.front(), first);
+  };
+  LogReader all = reader(kAll);
+  ASSERT_TRUE(all.seek_offset(Offset(5)).has_value());
+  expect_lost(all, "offset");
+  ASSERT_TRUE(all.seek_last(written_ - 5).has_value());
+  expect_lost(all, "last");
+  ASSERT_TRUE(all.seek_time(UnixNanos(500)).has_value());
+  expect_lost(all, "time");
+  LogReader whole = reader(std::nullopt);
+  ASSERT_TRUE(whole.seek_last(written_ - 5).has_value());
+  expect_lost(whole, "last of the log");
+}
+
+TEST_F(LogGapTest, AReaderThatSeeksWhatIsLeftIsToldOfNoLostSegmentInFrontOfIt) {
+  closed(0, 1);
+  const std::uint64_t first = written_;
+  closed(1, 1);
+  forge_.begin(2, 1);
+  blocks(2);
+  slot(0)[100] ^= std::byte{1};
+  LogReader all = reader(kAll);
+  ASSERT_TRUE(all.seek_offset(Offset(first)).has_value());
+  EXPECT_TRUE(read(all).gaps.empty());
+  ASSERT_TRUE(all.seek_last(written_ - first).has_value());
+  EXPECT_TRUE(read(all).gaps.empty());
+  ASSERT_TRUE(all.seek_time(UnixNanos(100 * static_cast<std::int64_t>(first + 1))).has_value());
+  EXPECT_TRUE(read(all).gaps.empty());
+  LogReader whole = reader(std::nullopt);
+  ASSERT_TRUE(whole.seek_last(written_ - first).has_value());
+  EXPECT_TRUE(read(whole).gaps.empty());
+}
+
 TEST_F(LogGapTest, ADamagedHeaderOfARetiredSegmentIsNoGap) {
   closed(0, 1);
   closed(1, 1);
