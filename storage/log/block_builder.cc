@@ -100,8 +100,8 @@ void BlockBuilder::close_run() {
       .set = run_.set,
       .messages = run_.messages,
       .payload_bytes = static_cast<std::uint32_t>(run_.payload_bytes),
-      .producer = run_.late ? kNoProducer : run_.producer,
-      .producer_end = run_.sequence + run_.messages};
+      .producer = run_.passed ? kNoProducer : run_.producer,
+      .producer_end = run_.late ? 0 : run_.sequence + run_.messages};
   block_->total.messages += run_.messages;
   block_->total.bytes += run_.payload_bytes;
   BlockHeader& of_block = block_->header;

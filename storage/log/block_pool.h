@@ -34,7 +34,9 @@ struct RunNote {
   std::uint32_t messages = 0;
   std::uint32_t payload_bytes = 0;
   ProducerIndex producer = kNoProducer;
-  std::uint64_t producer_end = 0;  // the session's sequence behind the run's last message
+  // The session's sequence behind the run's last message; 0: it came late, and no mark waits for
+  // it.
+  std::uint64_t producer_end = 0;
 };
 
 // Runs that a block may hold: with more of them it is sealed early, so that the notes stay a small

@@ -136,16 +136,18 @@ void ProducerTable::recall(SessionNumber session, std::uint64_t next, UnixNanos 
 void ProducerTable::place(ProducerIndex producer, std::uint64_t end) {
   Entry& entry = entries_[producer.value];
   entry.logged = true;
-  entry.state.placed = mark(entry, end);
+  if (end != 0) entry.state.placed = mark(entry, end);
 }
 
 void ProducerTable::write(ProducerIndex producer, std::uint64_t end) {
+  if (end == 0) return;
   Entry& entry = entries_[producer.value];
   entry.state.written = mark(entry, end);
   CHECK_LE(entry.state.written, entry.state.placed);
 }
 
 void ProducerTable::make_durable(ProducerIndex producer, std::uint64_t end) {
+  if (end == 0) return unpin(producer);
   Entry& entry = entries_[producer.value];
   entry.state.durable = mark(entry, end);
   entry.state.written = std::max(entry.state.written, entry.state.durable);

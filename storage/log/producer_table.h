@@ -77,14 +77,15 @@ class ProducerTable {
       unlink(producer.value);
   }
   // A run that is appended behind others with higher numbers. Returns whether one of those ends
-  // behind it: it does not when they were refused, and then this one says where the session is.
+  // behind it: it does not when they were refused, and then this one says where the session is. No
+  // mark waits for such a one: it is placed and made durable with `end` 0, and pinned in between.
   [[nodiscard]] bool append_late(ProducerIndex producer, std::uint64_t end, UnixNanos received) {
     Entry& entry = entries_[producer.value];
     CHECK_LE(end, entry.state.next);
     entry.state.last_used = received;
     if (end <= entry.logged_end) return true;
     entry.logged_end = end;
-    entry.logged = true;  // no mark waits for it, so nobody places it
+    pin(producer);
     return false;
   }
   void place(ProducerIndex producer, std::uint64_t end);
@@ -94,8 +95,7 @@ class ProducerTable {
   // What is not durable is placed and written again.
   void start_over();
 
-  // Calls it with each session that had a run with a place in the log, ever, or a late one that
-  // says where it is.
+  // Calls it with each session that had a run with a place in the log, ever.
   template <class F>
   void each_logged(F&& use) const {
     for (const Entry& entry : entries_) {

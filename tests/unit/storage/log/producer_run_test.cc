@@ -284,6 +284,25 @@ TEST_P(ProducerLogTest, ALateRunThatIsTheOnlyOneOfItsSessionIsKnownByTheIndex) {
   EXPECT_EQ(producers.at(*producers.find(kSession)).next, 20U);
 }
 
+// Its block has no place yet when the session is closed and others come.
+TEST_P(ProducerLogTest, ALateRunThatIsTheOnlyOneOfItsSessionKeepsItUntilItIsDurable) {
+  {
+    LogFixture fixture(folder_.path(), options());
+    ProducerTable& producers = fixture.log().producers();
+    producers.set_next(producers.add(kSession, 0).value(), 20);
+    fixture.append_run(kSession, 2, messages_from(2, 5));
+    for (std::uint64_t i = 0; i < producers.capacity(); ++i) {
+      EXPECT_TRUE(producers.add(SessionNumber(i), 0).has_value());
+    }
+    const std::string payload(10'000, 'x');
+    while (fixture.log().counters().segments_closed == 0) fixture.append("a.b", payload);
+    fixture.drain();
+  }
+  const auto device = open_volume_device(folder_.path(), DeviceAccess::kReadOnly).value();
+  const VerifyReport report = verify_volume(*device).value();
+  for (const Finding& finding : report.findings) ADD_FAILURE() << finding.what;
+}
+
 INSTANTIATE_TEST_SUITE_P(Durabilities, ProducerLogTest,
                          testing::Values(Durability::kSync, Durability::kFlush),
                          [](const auto& tested) {

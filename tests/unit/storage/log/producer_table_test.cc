@@ -254,10 +254,30 @@ TEST(ProducerTable, ALateRunThatIsTheOnlyOneOfItsSessionIsRemembered) {
   table.set_next(a, 20);
   EXPECT_TRUE(logged(table).empty());
   EXPECT_FALSE(table.append_late(a, 7, kNow));
+  table.place(a, 0);
   EXPECT_EQ(logged(table), (std::map<SessionNumber, std::uint64_t>{
                                {kA, 20}
   }));
   EXPECT_EQ(table.at(a).last_used, kNow);
+}
+
+// Else an index would leave the session out that the block with its run is named by.
+TEST(ProducerTable, ASessionWhoseOnlyRunIsALateOneStaysUntilThatIsDurable) {
+  ProducerTable table(1);
+  const ProducerIndex a = table.add(kA, 0).value();
+  table.set_next(a, 20);
+  EXPECT_FALSE(table.append_late(a, 7, kNow));
+  EXPECT_EQ(table.add(kB, 0).error().code, Errc::kNoSpace);
+  table.place(a, 0);
+  table.write(a, 0);
+  table.start_over();
+  table.place(a, 0);
+  table.write(a, 0);
+  EXPECT_EQ(table.add(kB, 0).error().code, Errc::kNoSpace);
+  EXPECT_EQ(marks(table, a), (Marks{20, 20, 20, 20}));
+  table.make_durable(a, 0);
+  EXPECT_TRUE(table.add(kB, 0).has_value());
+  EXPECT_EQ(table.find(kA), std::nullopt);
 }
 
 TEST(ProducerTable, OfMoreSessionsThanThereIsRoomForTheOnesRecalledLastStay) {
