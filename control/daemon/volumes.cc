@@ -187,7 +187,7 @@ Result<RunningVolume> start_volume(const VolumeConfig& config, const std::vector
   }
   for (const LogNumber log : logs) {
     running.channels[log] = std::make_unique<SegmentChannel>();
-    running.recovered.logs[log];  // a new one has nothing to recover
+    static_cast<void>(find_or_begin(running.recovered, log));  // a new one has nothing to recover
   }
   // Also logs that no shard writes any more: retention looks after them.
   for (auto& [log, kept] : running.recovered.logs) {

@@ -6,6 +6,7 @@
 
 #include "storage/recover/next_offsets.h"
 #include "storage/recover/page_reads.h"
+#include "storage/recover/rebuilt_index.h"
 
 namespace penstock {
 namespace {
@@ -337,23 +338,29 @@ Result<> LogRecovery::judge_index(std::size_t number) {
   return {};
 }
 
-// The log goes on behind what slots without a readable header hold of it, in another segment.
+// The log goes on behind what slots without a readable header hold of it, or may have held, in
+// another segment.
 void LogRecovery::pass_given_away() {
-  // No segment of the log that is not void is without a block: none has a later number.
-  const std::uint64_t segment = given_.next_sequence + given_.slots + 1;
-  log_.start.next_segment = std::max(log_.start.next_segment, SegmentSequence(segment));
   next_offsets_.raise(given_.next_offsets);
-  if (given_.next_sequence <= log_.start.next_sequence.value) return;
-  next_offsets_.skip_pages(given_.lost_pages);
-  log_.start.next_sequence = BlockSequence(given_.next_sequence + given_.lost_pages);
-  whole_ = false;
+  const std::uint64_t unknown = unplaced_slots(given_, segments_);
+  if (given_.slots + unknown == 0) return;
+  const bool further = given_.next_sequence > log_.start.next_sequence.value;
+  if (further) log_.start.next_sequence = BlockSequence(given_.next_sequence);
+  const std::uint64_t pages = unknown * given_.slot_pages + (further ? given_.lost_pages : 0);
+  next_offsets_.skip_pages(pages);
+  log_.start.next_sequence += pages;
+  if (further || unknown > 0) whole_ = false;
+  // No segment of the log that is not void is without a block: none has a later number.
+  const std::uint64_t end = unknown > 0 ? log_.start.next_sequence.value : given_.next_sequence;
+  const SegmentSequence segment(end + given_.slots + unknown + 1);
+  log_.start.next_segment = std::max(log_.start.next_segment, segment);
 }
 
 void LogRecovery::finish() {
   log_.lost_in_front = may_be_older(given_, segments_);
   const bool open = !segments_.empty() && !segments_.back().closed;
   const bool empty = open && contents_.index().blocks.empty() && whole_;
-  if (given_.slots > 0) pass_given_away();
+  pass_given_away();
   const bool unused =
       empty && segments_.back().header.base_sequence != log_.start.next_sequence.value;
   next_offsets_.fill(log_.start);

@@ -1,7 +1,7 @@
 // Recovery of one log from its segments.
 #pragma once
 
-#include "storage/recover/rebuilt_index.h"
+#include "storage/recover/given_away.h"
 #include "storage/recover/recovery.h"
 
 namespace penstock {

@@ -30,11 +30,12 @@ bool is_lost(const BlockHeader& header, const KnownBlocks* log) {
   return header.durable_sequence > log->end.value || is_missing(*log, header.sequence);
 }
 
-// Whether a page may be the first one of a block that is worth reading.
+// Whether what lies behind the slot's header is worth reading, by its first page: the first one of
+// a block that was not retired, or a damaged one.
 bool is_promising(std::span<const std::byte> page, const Superblock& superblock,
                   const std::map<LogNumber, KnownBlocks>& known) {
   const auto block = load<BlockHeader>(page);
-  if (block.magic != kBlockMagic || block.volume != superblock.volume) return false;
+  if (block.magic != kBlockMagic || block.volume != superblock.volume) return !all_zero(page);
   const KnownBlocks* log = find(known, block.log);
   return log == nullptr || block.sequence >= log->segments.front().header.base_sequence;
 }
@@ -47,7 +48,7 @@ Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock,
   const std::span page(buffer.get(), kPageBytes);
   auto read = read_pages(device, slot, 1, page);
   if (!read) return std::unexpected(std::move(read.error()));
-  if (!read->empty() || !is_promising(page, superblock, known)) return false;
+  if (read->empty() && !is_promising(page, superblock, known)) return false;
 
   SegmentHeader any{};
   any.volume = superblock.volume;

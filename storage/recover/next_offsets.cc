@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "storage/recover/given_away.h"
 #include "storage/recover/rebuilt_index.h"
 
 namespace penstock {

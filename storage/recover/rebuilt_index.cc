@@ -57,45 +57,4 @@ void RebuiltIndex::add_producer(const RunReader& run) {
   producer.last_used_ns = run.header().base_time_ns;
 }
 
-void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
-                   const std::map<std::uint64_t, std::uint64_t>& others) {
-  for (const auto& [stream, offset] : others) {
-    std::uint64_t& known = offsets[stream];
-    known = std::max(known, offset);
-  }
-}
-
-void GivenAway::add(const SegmentScan::Found& found) {
-  first_sequence = std::min(first_sequence, found.header.sequence);
-  next_sequence = std::max(next_sequence, found.header.sequence + 1);
-  durable_sequence = std::max(durable_sequence, found.header.durable_sequence);
-  BlockReader block(found.bytes);
-  for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
-    const RunReader run(bytes);
-    for (std::size_t i = 0; i < run.header().capture_count; ++i) {
-      const Capture capture = run.capture(i);
-      std::uint64_t& next = next_offsets[capture.stream];
-      next = std::max(next, capture.base_offset + run.header().message_count);
-    }
-  }
-}
-
-void GivenAway::add_slot(const GivenAway& slot) {
-  first_sequence = std::min(first_sequence, slot.first_sequence);
-  next_sequence = std::max(next_sequence, slot.next_sequence);
-  durable_sequence = std::max(durable_sequence, slot.durable_sequence);
-  raise_offsets(next_offsets, slot.next_offsets);
-  lost_pages += slot.lost_pages;
-  ++slots;
-}
-
-bool may_be_older(const GivenAway& given, std::span<const KeptSegment> segments) {
-  if (segments.empty()) return given.slots > 0;
-  const SegmentHeader& first = segments.front().header;
-  if (given.first_sequence >= first.base_sequence) return false;
-  return std::ranges::none_of(segments, [&](const KeptSegment& segment) {
-    return segment.header.oldest_sequence == first.sequence;
-  });
-}
-
 }  // namespace penstock

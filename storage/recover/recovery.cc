@@ -1,12 +1,14 @@
 #include "storage/recover/recovery.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
 #include "storage/recover/log_recovery.h"
 #include "storage/recover/lost_header.h"
 #include "storage/recover/page_reads.h"
+#include "storage/recover/unused_space.h"
 
 namespace penstock {
 namespace {
@@ -28,10 +30,11 @@ class VolumeRecovery {
   Result<> sort_slot(SlotIndex slot);
   Result<> sort_segment(const SegmentHeader& header);
   Result<> sort_blank(SlotIndex slot);
-  Result<std::map<LogNumber, GivenAway>> blocks_in(SlotIndex slot);
+  Result<HeldBlocks> blocks_in(SlotIndex slot);
+  Result<bool> is_blank(SlotIndex slot);
   Result<> quarantine(SlotIndex slot, Finding::Kind kind, std::string what);
-  void leave(SlotIndex slot, const std::map<LogNumber, GivenAway>& held, Finding::Kind kind,
-             std::string what);
+  void leave(SlotIndex slot, HeldBlocks held, Finding::Kind kind, std::string what);
+  Result<> recover_logs();
   // Reads one page; false when the drive does not give it.
   Result<bool> read_page(SlotIndex slot, std::uint32_t number) {
     result_.bytes_read += kPageBytes;
@@ -48,7 +51,7 @@ class VolumeRecovery {
   std::map<LogNumber, LogParts> logs_;
   std::set<SlotIndex> distrusted_;    // that say they are free and are not
   std::vector<SlotIndex> said_free_;  // the others that say so
-  bool doubtful_ = false;             // a slot without a readable header does not say what it held
+  std::vector<HeldBlocks> held_;      // by slots without a readable header
   std::uint64_t of_this_volume_ = 0;  // slots, by their headers ...
   std::uint64_t of_another_ = 0;
 };
@@ -70,13 +73,41 @@ Result<RecoveredVolume> VolumeRecovery::run() {
                             "really free",
                             device_.name(), of_another_));
   }
+  if (auto done = recover_logs(); !done) return std::unexpected(std::move(done.error()));
+  return result_;
+}
+
+Result<> VolumeRecovery::recover_logs() {
+  std::map<LogNumber, std::uint64_t> first_kept;
+  for (const auto& [number, parts] : logs_) {
+    first_kept[number] =
+        std::ranges::min(parts.segments | std::views::transform([](const KeptSegment& s) {
+                           return s.header.base_sequence;
+                         }));
+  }
+  LogParts nothing;
+  nothing.given.slot_pages = volume_.superblock().segment_bytes / kPageBytes;
+  for (const HeldBlocks& held : held_) {
+    const bool tells = tells_its_last_use(held, first_kept);
+    nothing.given.doubtful |= !tells || held.logs.empty();
+    if (!tells) ++nothing.given.unknown_slots;
+    for (const auto& [number, given] : held.logs) {
+      GivenAway& log = logs_[number].given;
+      tells ? log.add_slot(given) : log.add_blocks(given);
+    }
+  }
   for (auto& [number, parts] : logs_) {
-    parts.given.doubtful = doubtful_;
+    parts.given.doubtful = nothing.given.doubtful;
+    parts.given.unknown_slots = nothing.given.unknown_slots;
+    parts.given.slot_pages = nothing.given.slot_pages;
     auto log = recover_log(device_, std::move(parts), result_);
     if (!log) return std::unexpected(std::move(log.error()));
     result_.logs[number] = std::move(*log);
   }
-  return result_;
+  auto fresh = recover_log(device_, std::move(nothing), result_);
+  if (!fresh) return std::unexpected(std::move(fresh.error()));
+  result_.new_log = std::move(fresh->start);
+  return {};
 }
 
 Result<std::set<SlotIndex>> VolumeRecovery::lost_headers() {
@@ -160,25 +191,27 @@ Result<> VolumeRecovery::sort_segment(const SegmentHeader& header) {
 Result<> VolumeRecovery::sort_blank(SlotIndex slot) {
   auto held = blocks_in(slot);
   if (!held) return std::unexpected(std::move(held.error()));
-  if (held->empty()) {
+  if (held->logs.empty() && !held->first_lost) {
     result_.free_slots.push_back(slot);
     return {};
   }
   auto readable = read_page(slot, 0);
   if (!readable) return std::unexpected(std::move(readable.error()));
   if (*readable && !all_zero(page())) return sort_slot(slot);
-  leave(slot, *held, Finding::Kind::kCorruptHeader, "segment header: blank, in front of blocks");
+  leave(slot, std::move(*held), Finding::Kind::kCorruptHeader,
+        "segment header: blank, in front of blocks");
   return {};
 }
 
-Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot) {
+Result<HeldBlocks> VolumeRecovery::blocks_in(SlotIndex slot) {
   const Superblock& superblock = volume_.superblock();
   SegmentHeader any{};
   any.volume = superblock.volume;
   any.slot = slot.value;
   any.segment_bytes = superblock.segment_bytes;
   SegmentScan scan(device_, any, footer_page(any.segment_bytes));
-  std::map<LogNumber, GivenAway> held;
+  HeldBlocks blocks;
+  std::map<LogNumber, GivenAway>& held = blocks.logs;
   std::uint32_t from = 1;
   LogNumber log;
   for (;;) {
@@ -186,6 +219,7 @@ Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot)
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) break;
     log = LogNumber((*found)->header.log);
+    if (held.empty()) blocks.first_lost = (*found)->position != 1;
     held[log].add(**found);
     // Blocks have no pages between them.
     held[log].lost_pages += (*found)->position - from;
@@ -197,22 +231,35 @@ Result<std::map<LogNumber, GivenAway>> VolumeRecovery::blocks_in(SlotIndex slot)
   const bool may_hold_more = !scan.at_end() && scan.fault() != BlockFault::kNeverWritten;
   if (!held.empty() && may_hold_more) held[log].lost_pages += footer_page(any.segment_bytes) - from;
   result_.bytes_read += scan.bytes_read();
-  return held;
+  if (!held.empty()) return blocks;
+  auto blank = is_blank(slot);
+  if (!blank) return std::unexpected(std::move(blank.error()));
+  blocks.first_lost = !*blank;
+  return blocks;
+}
+
+// Behind its header.
+Result<bool> VolumeRecovery::is_blank(SlotIndex slot) {
+  SegmentHeader any{};
+  any.slot = slot.value;
+  const std::uint32_t end = footer_page(volume_.superblock().segment_bytes) + 1;
+  auto unused = read_unused(device_, any, 1, end);
+  if (!unused) return std::unexpected(std::move(unused.error()));
+  result_.bytes_read += std::uint64_t{end - 1} * kPageBytes;
+  return unused->end == 0 && unused->unreadable.empty();
 }
 
 Result<> VolumeRecovery::quarantine(SlotIndex slot, Finding::Kind kind, std::string what) {
   auto held = blocks_in(slot);
   if (!held) return std::unexpected(std::move(held.error()));
-  leave(slot, *held, kind, std::move(what));
+  leave(slot, std::move(*held), kind, std::move(what));
   return {};
 }
 
 // The slot is left as it is. Which segment it held is not known, but what its blocks were given
 // must not be given again.
-void VolumeRecovery::leave(SlotIndex slot, const std::map<LogNumber, GivenAway>& held,
-                           Finding::Kind kind, std::string what) {
-  for (const auto& [log, given] : held) logs_[log].given.add_slot(given);
-  doubtful_ |= held.empty();
+void VolumeRecovery::leave(SlotIndex slot, HeldBlocks held, Finding::Kind kind, std::string what) {
+  held_.push_back(std::move(held));
   result_.quarantined_slots.push_back(slot);
   result_.findings.push_back({kind, slot, 0, volume_.superblock().segment_bytes,
                               std::move(what) + "; the slot is left as it is"});
@@ -256,6 +303,12 @@ bool has_unreadable(const std::vector<Finding>& findings, SlotIndex slot) {
   return std::ranges::any_of(findings, [&](const Finding& finding) {
     return finding.kind == Finding::Kind::kUnreadable && finding.slot == slot;
   });
+}
+
+RecoveredLog& find_or_begin(RecoveredVolume& volume, LogNumber log) {
+  const auto [at, fresh] = volume.logs.try_emplace(log);
+  if (fresh) at->second.start = volume.new_log;
+  return at->second;
 }
 
 // A slot that is gone, or a segment that is missing between two others, may be a node's doing

@@ -1,15 +1,16 @@
 // Finding out what a volume holds: after an orderly end, after kill -9, after a power cut.
 //
 // Closed segments are known by header and footer alone; only segments behind the newest whole index
-// are read, slots whose header is unreadable or blank, and of free ones the first page, so the time
-// depends on what was open and on what is damaged, not on what is stored. Nothing is written.
+// are read, slots whose header is unreadable or blank, and of free ones the first page, or all
+// where that one is damaged, so the time depends on what was open and on what is damaged, not on
+// what is stored. Nothing is written.
 //
 //   - a segment ends where the next one of its log begins (SegmentHeader::base_sequence)
 //   - the log ends at the first bad block that no later block proves durable: a torn tail, cut off
 //   - a bad block that a later block of the log proves durable is corruption: a finding, never
 //     skipped in silence, never taken for the end
 //   - no sequence and no offset is given again that a readable block of the volume has, wherever it
-//     lies: what cannot be read any more stays a gap
+//     lies, or that a slot may have held of which nothing can be read any more: that stays a gap
 #pragma once
 
 #include <map>
@@ -57,7 +58,8 @@ struct RecoveredLog {
   LogStart start;
   std::vector<KeptSegment> segments;  // oldest first
   std::uint64_t messages = 0;         // in segments that had to be read
-  // A slot without a readable header holds older blocks, which may have been kept.
+  // A slot without a readable header holds older blocks, which may have been kept, or may have held
+  // some.
   bool lost_in_front = false;
   // The end of the log's last, unclosed segment: what a reader may read of it.
   LogWatermarks end;
@@ -65,12 +67,17 @@ struct RecoveredLog {
 
 struct RecoveredVolume {
   std::map<LogNumber, RecoveredLog> logs;
+  // Where a log begins of which nothing was found: behind what slots may have held of it.
+  LogStart new_log;
   std::vector<SlotIndex> free_slots;
   std::vector<SlotIndex> void_slots;  // free too, though their header says that they are used
   std::vector<SlotIndex> quarantined_slots;
   std::vector<Finding> findings;
   std::uint64_t bytes_read = 0;
 };
+
+// What was found of the log; where nothing was, it begins.
+[[nodiscard]] RecoveredLog& find_or_begin(RecoveredVolume& volume, LogNumber log);
 
 // Fails only when the device gives nothing at all, or kCorrupt when the superblock is of another
 // volume than all slots; other damage is in the findings. A node may be writing, if the device is

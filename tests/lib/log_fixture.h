@@ -84,7 +84,7 @@ class LogFixture {
         clock_);
     for (const SlotIndex slot : recovered_.free_slots) keeper_->add_free_slot(slot);
     for (const SlotIndex slot : recovered_.void_slots) keeper_->add_void_slot(slot);
-    RecoveredLog& log = recovered_.logs[LogNumber(0)];
+    RecoveredLog& log = find_or_begin(recovered_, LogNumber(0));
     keeper_->add_log(LogNumber(0), &channel_, log.segments);
     if (log.start.open) {
       log.start.open->file =

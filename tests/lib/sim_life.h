@@ -49,7 +49,7 @@ class SimLife {
     EXPECT_TRUE(volume_.add_streams(std::vector<std::string>{"all"}).has_value());
     for (const SlotIndex slot : recovered.free_slots) keeper_.add_free_slot(slot);
     for (const SlotIndex slot : recovered.void_slots) keeper_.add_void_slot(slot);
-    RecoveredLog& log = recovered.logs[LogNumber(0)];
+    RecoveredLog& log = find_or_begin(recovered, LogNumber(0));
     keeper_.add_log(LogNumber(0), &channel_, log.segments);
     if (log.start.open) {
       log.start.open->file =

@@ -80,7 +80,7 @@ Result<> Node::open_volume(std::unique_ptr<VolumeDevice> device) {
 }
 
 Result<> Node::start_log() {
-  RecoveredLog& log = recovered_.logs[LogNumber(0)];
+  RecoveredLog& log = find_or_begin(recovered_, LogNumber(0));
   keeper_ = std::make_unique<Keeper>(
       *volume_,
       KeeperOptions{.capacity_bytes = options_.capacity_bytes, .retention = options_.retention},

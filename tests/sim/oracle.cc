@@ -259,7 +259,8 @@ void Oracle::check_log_start(const LogStart& start) {
   for (std::size_t i = 0; i < kStreamCount; ++i) {
     const auto known =
         std::ranges::find(start.partitions, kStreamIds[i], &LogStart::Partition::stream);
-    const std::uint64_t offset = known == start.partitions.end() ? 0 : known->next_offset.value;
+    const bool is_new = known == start.partitions.end();
+    const std::uint64_t offset = (is_new ? start.new_partitions : known->next_offset).value;
     const std::uint64_t expected = journal_.next_offset(i);
     if (offset == expected || (offset > expected && expects_damage())) continue;
     fail(fmt::format("stream {} goes on with offset {} and not {}", i, offset, expected));

@@ -114,6 +114,20 @@ TEST_F(LogGapTest, AReaderThatSeeksWhatIsLeftIsToldOfNoLostSegmentInFrontOfIt) {
   EXPECT_TRUE(read(whole).gaps.empty());
 }
 
+TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatNothingOfTheOldestSegmentIsWhole) {
+  closed(0, 1);
+  const std::uint64_t first = written_;
+  closed(1, 1);
+  forge_.begin(2, 1);
+  blocks(2);
+  std::ranges::fill(slot(0), std::byte{0x5a});
+  LogReader all = reader(kAll);
+  const Item told = all.next().value();
+  ASSERT_TRUE(std::holds_alternative<Gap>(told));
+  EXPECT_EQ(std::get<Gap>(told).kind, GapKind::kLost);
+  EXPECT_EQ(read(all).numbers, count(first, written_));
+}
+
 TEST_F(LogGapTest, ADamagedHeaderOfARetiredSegmentIsNoGap) {
   closed(0, 1);
   closed(1, 1);

@@ -139,7 +139,6 @@ TEST_F(DamageTest, BehindAnUnreadableEndTheLogLeavesNumbersOut) {
 
 TEST_F(DamageTest, ASlotCutShortDoesNotStopRecoveryAndIsNotResumed) {
   closed(0);
-  const ForgePlace end = forge_.place;
   forge_.begin(1);
   blocks(6);
   drive_.slots.at(1).resize(forge_.last_offset + 700);
@@ -156,7 +155,7 @@ TEST_F(DamageTest, ASlotCutShortDoesNotStopRecoveryAndIsNotResumed) {
   recovered = recover();
   EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kUnreadable});
   EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
-  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, end.sequence);
+  EXPECT_GE(recovered.logs.at(kLog).start.next_sequence, forge_.place.sequence);
 }
 
 TEST_F(DamageTest, ADriveThatGivesNothingAtAllIsAnErrorAndNotDamage) {

@@ -79,6 +79,145 @@ TEST_P(LostBlockToo, WhatDamagedBlocksBehindALostHeaderMayHaveHadIsNotGivenAgain
 }
 INSTANTIATE_TEST_SUITE_P(EachOfThree, LostBlockToo, testing::Values(0, 1, 2));
 
+// The write of the header was lost, and the first block is damaged: those behind it tell.
+TEST_F(LostHeaderTest, ASlotThatSaysItIsFreeIsLookedThroughWhereItsFirstBlockIsDamaged) {
+  closed(0);
+  forge_.begin(1);
+  blocks(4);
+  say_free(1);
+  for (const std::size_t at : {0, 40, 60}) {  // its magic, its volume, its sequence
+    SCOPED_TRACE(at);
+    slot(1)[kPageBytes + at] ^= std::byte{0x80};
+    if (at == 60) bad_page(1, 1);
+    const RecoveredVolume recovered = recover();
+    EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
+    EXPECT_TRUE(recovered.free_slots.empty());
+    const RecoveredLog& log = recovered.logs.at(kLog);
+    EXPECT_GE(log.start.next_sequence, forge_.place.sequence);
+    EXPECT_GE(next_offset(log), forge_.place.sequence.value);
+    slot(1)[kPageBytes + at] ^= std::byte{0x80};
+  }
+}
+
+// With nothing whole left in a slot, nothing says which log it was of, or how much it held.
+class NothingWhole : public DamageTest {
+ protected:
+  static constexpr std::uint64_t kSlotPages = kMiB / kPageBytes;
+
+  void destroy(std::uint32_t number) { std::ranges::fill(slot(number), std::byte{0x5a}); }
+  // The log goes on where it is told to, and nothing more is left out then.
+  void expect_once(const RecoveredLog& log, std::uint32_t free_slot) {
+    LogForge again(volume_, {log.start.next_sequence, log.start.last_crc},
+                   log.start.next_segment.value, "all", Offset(1'000'000));
+    again.begin(free_slot);
+    again.block();
+    again.block();
+    const RecoveredLog later = recover().logs.at(kLog);
+    EXPECT_EQ(later.start.next_sequence, again.place.sequence);
+    EXPECT_EQ(next_offset(later), 1'000'002U);
+    EXPECT_GE(log.start.next_sequence, forge_.place.sequence);
+  }
+};
+
+TEST_F(NothingWhole, WhatTheNewestSlotMayHaveHeldIsNotGivenAgain) {
+  closed(0, {"all", "rare"});
+  forge_.begin(1);
+  forge_.block();
+  slot(1)[100] ^= std::byte{1};
+  slot(1)[forge_.last_offset + 200] ^= std::byte{1};
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptHeader});
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(log.start.next_sequence.value, forge_.place.sequence.value - 1 + kSlotPages);
+  EXPECT_GE(next_offset(log), forge_.place.sequence.value);
+  EXPECT_GT(next_offset(log, "rare"), 5U);
+  EXPECT_GE(log.start.new_partitions, Offset(1));
+  EXPECT_GT(log.start.next_segment, SegmentSequence(2)) << "2 is the segment that is not known";
+  EXPECT_FALSE(log.start.open.has_value());
+  expect_once(log, 2);
+}
+
+TEST_F(NothingWhole, SeveralSlotsMayHaveHeldAsMuchEach) {
+  forge_.begin(0);
+  blocks(3);
+  const BlockSequence end = forge_.place.sequence;
+  for (const std::uint32_t number : {1U, 2U, 3U}) {
+    forge_.begin(number);
+    blocks(2);
+    destroy(number);
+  }
+  const RecoveredLog log = recover().logs.at(kLog);
+  EXPECT_EQ(log.start.next_sequence, end + 3 * kSlotPages);
+  expect_once(log, 4);
+}
+
+TEST_F(NothingWhole, NorWhatASlotHeldThatTheDriveDoesNotGive) {
+  forge_.begin(0);
+  blocks(3);
+  forge_.begin(1);
+  blocks(2);
+  drive_.slots.at(1).clear();
+  const RecoveredLog log = recover().logs.at(kLog);
+  EXPECT_GE(next_offset(log), 5U);
+  EXPECT_FALSE(log.start.open.has_value());
+  expect_once(log, 2);
+}
+
+// Whole blocks of the slot's earlier use are no evidence of the later one.
+TEST_F(NothingWhole, BlocksOfAnEarlierUseDoNotTellWhatALaterOneHeld) {
+  forge_.begin(1);
+  blocks(6);
+  say_free(1);
+  closed(0);
+  forge_.begin(1, 2);
+  forge_.block();
+  slot(1)[100] ^= std::byte{1};
+  slot(1)[forge_.last_offset + 200] ^= std::byte{1};
+  const RecoveredLog log = recover().logs.at(kLog);
+  EXPECT_GE(next_offset(log), forge_.place.sequence.value);
+  expect_once(log, 2);
+}
+
+TEST_F(NothingWhole, ALogWithoutAnyOtherSegmentDoesNotBeginAgain) {
+  forge_.begin(0);
+  blocks(2);
+  destroy(0);
+  RecoveredVolume recovered = recover();
+  EXPECT_TRUE(recovered.logs.empty());
+  const RecoveredLog& log = find_or_begin(recovered, kLog);
+  EXPECT_GE(log.start.next_sequence, forge_.place.sequence);
+  EXPECT_GE(log.start.new_partitions, Offset(2));
+  expect_once(log, 1);
+}
+
+TEST_F(NothingWhole, ASlotThatFillsAHoleInTheLogTakesNoNumbers) {
+  for (std::uint32_t i = 0; i < 3; ++i) closed(i);
+  forge_.begin(3);
+  blocks(2);
+  destroy(1);
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered),
+            (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kMissingSegment}));
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
+  EXPECT_EQ(next_offset(log), forge_.place.sequence.value);
+  EXPECT_FALSE(log.lost_in_front);
+  EXPECT_TRUE(log.start.open.has_value());
+}
+
+TEST_F(NothingWhole, ABlankSlotBehindADamagedHeaderTakesNone) {
+  forge_.begin(0);
+  blocks(3);
+  drive_.slots[1].assign(kMiB, std::byte{0});
+  slot(1)[100] ^= std::byte{1};
+  const RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptHeader});
+  const RecoveredLog& log = recovered.logs.at(kLog);
+  EXPECT_EQ(log.start.next_sequence, forge_.place.sequence);
+  EXPECT_TRUE(log.start.open.has_value());
+  EXPECT_EQ(recovered.new_log.next_sequence, BlockSequence(0));
+}
+
 TEST_F(LostHeaderTest, BlocksOfRetiredAndOfVoidSegmentsMakeNoSlotDoubtful) {
   closed(0);
   const ForgePlace begin = forge_.place;
