@@ -78,8 +78,12 @@ static_assert(std::has_unique_object_representations_v<PartitionEntry>);
 struct ProducerEntry {
   std::uint64_t session;        // SessionNumber
   std::uint64_t next_sequence;  // of the message that it goes on with
-  std::int64_t last_used_ns;    // when the last of its messages came; 0: not known
+  std::int64_t last_used_ns;    // when the last of its messages came, by use_behind(); 0: not known
 };
+// Of a use that comes behind the one that is known: later than that, though the clock was set back.
+[[nodiscard]] constexpr std::int64_t use_behind(std::int64_t known_ns, std::int64_t now_ns) {
+  return now_ns < known_ns ? known_ns + 1 : now_ns;
+}
 static_assert(sizeof(ProducerEntry) == 24);
 static_assert(std::has_unique_object_representations_v<ProducerEntry>);
 

@@ -64,6 +64,8 @@ struct LogStart {
     SessionNumber session;
     std::uint64_t next_sequence;
     UnixNanos last_used;
+    // Sequence of the first of its runs that recovery read: the others are known by an index.
+    std::optional<std::uint64_t> begun;
 
     bool operator==(const Producer&) const = default;
   };

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/result.h"
+#include "storage/format/segment.h"
 #include "storage/log/block_pool.h"
 
 namespace penstock {
@@ -24,7 +25,7 @@ struct Producer {
                               // them takes it back: nothing of it is durable before `durable` says
                               // so
   std::uint64_t durable = 0;  // those before it are on stable storage
-  UnixNanos last_used;        // when the last run came; 0: not known
+  UnixNanos last_used;        // when the last run came, by use_behind(); 0: not known
 };
 
 // One thread. All memory is taken by the constructor. Entries do not move: an index is good until
@@ -72,7 +73,7 @@ class ProducerTable {
     CHECK_LE(end, kProducerSequenceEnd);
     if (sequence != entry.state.next) set_next(producer, sequence);
     entry.state.next = entry.run_end = entry.logged_end = end;
-    entry.state.last_used = received;
+    use(entry.state, received);
     if (entry.evictable) [[unlikely]]
       unlink(producer.value);
   }
@@ -82,7 +83,7 @@ class ProducerTable {
   [[nodiscard]] bool append_late(ProducerIndex producer, std::uint64_t end, UnixNanos received) {
     Entry& entry = entries_[producer.value];
     CHECK_LE(end, entry.state.next);
-    entry.state.last_used = received;
+    use(entry.state, received);
     if (end <= entry.logged_end) return true;
     entry.logged_end = end;
     pin(producer);
@@ -122,6 +123,9 @@ class ProducerTable {
   [[nodiscard]] std::size_t place_of(SessionNumber session) const;
   [[nodiscard]] static std::uint64_t mark(const Entry& entry, std::uint64_t end) {
     return end == entry.run_end ? entry.state.next : end;
+  }
+  static void use(Producer& state, UnixNanos now) {
+    state.last_used = UnixNanos(use_behind(state.last_used.value, now.value));
   }
   void evict(std::uint32_t number);
   void link_if_evictable(std::uint32_t number);

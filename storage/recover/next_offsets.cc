@@ -20,7 +20,14 @@ void NextOffsets::know(const SegmentIndex& index) {
   for (const PartitionEntry& partition : index.partitions) {
     offsets_[partition.stream] = partition.next_offset;
   }
-  for (const ProducerEntry& producer : index.producers) producers_[producer.session] = producer;
+  for (const ProducerEntry& producer : index.producers) use(producer);
+}
+
+void NextOffsets::use(const ProducerEntry& entry) {
+  ProducerEntry& known = producers_[entry.session];
+  const std::int64_t used = use_behind(known.last_used_ns, entry.last_used_ns);
+  known = entry;
+  known.last_used_ns = used;
 }
 
 void NextOffsets::lose_pages(std::size_t blocks, std::uint64_t pages) {
@@ -35,9 +42,10 @@ void NextOffsets::take(const RebuiltIndex& read) {
   const SegmentIndex& contents = read.index();
   know(contents);
   for (const auto& [session, late] : read.late()) {
-    const auto at = producers_.try_emplace(session, late).first;
-    if (at->second.next_sequence < late.next_sequence) at->second = late;
+    const auto known = producers_.find(session);
+    if (known == producers_.end() || known->second.next_sequence < late.next_sequence) use(late);
   }
+  for (const auto& [session, sequence] : read.begun()) begun_.try_emplace(session, sequence);
   std::map<std::uint64_t, std::size_t> blocks;  // up to the last one that has the stream
   for (const PartitionEntry& partition : contents.partitions) {
     blocks[partition.stream] = partition.last_block + 1;
@@ -66,8 +74,9 @@ void NextOffsets::fill(LogStart& start) const {
   }
   start.new_partitions = Offset(new_partitions_);
   for (const auto& [session, entry] : producers_) {
-    start.producers.push_back(
-        {SessionNumber(session), entry.next_sequence, UnixNanos(entry.last_used_ns)});
+    LogStart::Producer& producer = start.producers.emplace_back(
+        SessionNumber(session), entry.next_sequence, UnixNanos(entry.last_used_ns));
+    if (const auto at = begun_.find(session); at != begun_.end()) producer.begun = at->second;
   }
   std::ranges::stable_sort(start.producers, {}, &LogStart::Producer::last_used);
 }

@@ -31,12 +31,15 @@ class NextOffsets {
   void fill(LogStart& start) const;
 
  private:
+  void use(const ProducerEntry& entry);
+
   struct Hole {
     std::size_t blocks_before;
     std::uint64_t messages_max;
   };
   std::map<std::uint64_t, std::uint64_t> offsets_;    // by stream
   std::map<std::uint64_t, ProducerEntry> producers_;  // by session
+  std::map<std::uint64_t, std::uint64_t> begun_;      // by session: its first run that was read
   std::vector<Hole> holes_;                           // in the segment being read
   std::uint64_t new_partitions_ = 0;
 };

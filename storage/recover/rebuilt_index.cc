@@ -42,11 +42,13 @@ void RebuiltIndex::add_producer(const RunReader& run) {
   if (!run.producer()) return;
   const auto [session, sequence] = *run.producer();
   const std::uint64_t end = sequence + run.header().message_count;
+  const std::int64_t now = run.header().base_time_ns;
+  begun_.try_emplace(session, sequence);
   if (run.is_late()) {
     ProducerEntry& late = late_[session];
     late = {.session = session,
             .next_sequence = std::max(late.next_sequence, end),
-            .last_used_ns = run.header().base_time_ns};
+            .last_used_ns = use_behind(late.last_used_ns, now)};
     return;
   }
   late_.erase(session);
@@ -54,7 +56,7 @@ void RebuiltIndex::add_producer(const RunReader& run) {
   if (fresh) index_.producers.push_back({.session = session});
   ProducerEntry& producer = index_.producers[at->second];
   producer.next_sequence = end;
-  producer.last_used_ns = run.header().base_time_ns;
+  producer.last_used_ns = use_behind(producer.last_used_ns, now);
 }
 
 }  // namespace penstock

@@ -18,6 +18,8 @@ class RebuiltIndex {
   // By session: how far late runs behind its last one in order are, at least. What passed them may
   // be lost.
   [[nodiscard]] const std::map<std::uint64_t, ProducerEntry>& late() const { return late_; }
+  // By session: the sequence of its first run.
+  [[nodiscard]] const std::map<std::uint64_t, std::uint64_t>& begun() const { return begun_; }
   [[nodiscard]] std::uint64_t payload_bytes() const { return payload_bytes_; }
 
  private:
@@ -28,6 +30,7 @@ class RebuiltIndex {
   std::map<std::uint64_t, std::size_t> place_of_stream_;
   std::map<std::uint64_t, std::size_t> place_of_session_;
   std::map<std::uint64_t, ProducerEntry> late_;
+  std::map<std::uint64_t, std::uint64_t> begun_;
   std::uint64_t payload_bytes_ = 0;  // of each message once
 };
 

@@ -71,6 +71,18 @@ TEST(ProducerTable, MarksMoveOneStepAfterTheOther) {
   EXPECT_EQ(marks(table, a), (Marks{15, 15, 15, 15}));
 }
 
+TEST(ProducerTable, EachUseIsLaterThanTheOneBeforeItThoughTheClockIsSetBack) {
+  ProducerTable table(1);
+  table.recall(kA, 8, kNow);
+  const ProducerIndex a = table.find(kA).value();
+  table.append(a, 8, 9, UnixNanos(500));
+  EXPECT_EQ(table.at(a).last_used, kNow + 1);
+  EXPECT_TRUE(table.append_late(a, 3, UnixNanos(600)));
+  EXPECT_EQ(table.at(a).last_used, kNow + 2);
+  table.append(a, 9, 10, kNow + 700);
+  EXPECT_EQ(table.at(a).last_used, kNow + 700);
+}
+
 // A log with synchronous writes says nothing else.
 TEST(ProducerTable, WhatIsDurableIsWritten) {
   ProducerTable table(1);

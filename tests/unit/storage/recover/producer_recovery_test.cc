@@ -222,6 +222,22 @@ TEST_F(ProducerRecovery, ASessionThatBeganAgainGoesOnBehindItsLastRunAllTheSame)
   EXPECT_EQ(next(recover(), kA), 55U);
 }
 
+// Else what another log knows of an earlier use would count.
+TEST_F(ProducerRecovery, ARunBehindTheIndexIsALaterUseThoughTheClockWasSetBack) {
+  forge_.begin(0);
+  const UnixNanos before(forge_.time);
+  run(kA, 0);
+  forge_.close();
+  forge_.begin(1);
+  forge_.time = before.value - 900'000;
+  run(kA, 5);
+  const auto producers = recover().logs.at(kLog).start.producers;
+  ASSERT_EQ(producers.size(), 1U);
+  EXPECT_EQ(producers[0].next_sequence, 10U);
+  EXPECT_EQ(producers[0].begun, 5U);
+  EXPECT_GT(producers[0].last_used, before);
+}
+
 // Fire and forget: what was missing came behind what follows it.
 TEST_F(ProducerRecovery, ALateRunDoesNotTakeItsSessionBack) {
   forge_.begin(0);

@@ -54,6 +54,26 @@ TEST(AssignProducers, OfWhatWasUsedAtTheSameTimeTheFurthestCounts) {
   }));
 }
 
+// Its clock was set back when the session had gone to another log, whose index does not name it
+// yet: its first run there begins where the other one ended.
+TEST(AssignProducers, ASessionThatWentOnInAnotherLogIsNotTakenBackByTheClock) {
+  const Known log0{known(3, 10, 1'000)};
+  Known log1{known(3, 20, 900)};
+  log1[0].begun = 10;
+  Known log2{known(3, 25, 800)};
+  log2[0].begun = 20;
+  const auto assigned = assign_producers(
+      std::array{
+          LogProducers{std::nullopt, log2},
+          LogProducers{std::nullopt, log0},
+          LogProducers{0,            log1}
+  },
+      1);
+  ASSERT_EQ(assigned[0].size(), 1U);
+  EXPECT_EQ(assigned[0][0].next_sequence, 25U);
+  EXPECT_GT(assigned[0][0].last_used, UnixNanos(1'000)) << "the next use is later still";
+}
+
 // One shard before, three now: until the others have closed a segment only log 0 remembers.
 TEST(AssignProducers, WithMoreShardsTheLogGoesOnKnowingWhatItKnewBehindWhatIsItsOwn) {
   const Known log0{known(3, 1, 10), known(4, 2, 20), known(5, 3, 30), known(6, 4, 40)};
