@@ -8,13 +8,27 @@
 namespace penstock {
 namespace {
 
+Result<bool> holds(VolumeDevice& device, const SegmentHeader& segment, std::uint64_t sequence) {
+  SegmentScan scan(device, segment, footer_page(segment.segment_bytes));
+  for (std::uint32_t from = 1;;) {
+    auto found = scan.search(from);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return false;
+    if ((*found)->header.sequence == sequence) return true;
+    from = (*found)->position + (*found)->header.length / kPageBytes;
+  }
+}
+
 // Whether no segment has this block, which lies between two of them.
-bool is_missing(const KnownBlocks& known, std::uint64_t sequence) {
+Result<bool> is_missing(VolumeDevice& device, const KnownBlocks& known, std::uint64_t sequence) {
   const auto behind_it = std::ranges::upper_bound(
       known.segments, sequence, {}, [](const KeptSegment& s) { return s.header.base_sequence; });
   if (behind_it == known.segments.begin() || behind_it == known.segments.end()) return false;
   const KeptSegment& before = *std::prev(behind_it);
-  return closes(before.footer, before.header) && behind(before.footer).value <= sequence;
+  if (before.closed) return behind(before.footer).value <= sequence;
+  auto held = holds(device, before.header, sequence);
+  if (!held) return held;
+  return !*held;
 }
 
 // Nothing where no slot with a header has blocks of the log.
@@ -24,10 +38,11 @@ const KnownBlocks* find(const std::map<LogNumber, KnownBlocks>& known, std::uint
 }
 
 // Whether the log does not have the block, and cannot have lost it in a crash.
-bool is_lost(const BlockHeader& header, const KnownBlocks* log) {
+Result<bool> is_lost(VolumeDevice& device, const BlockHeader& header, const KnownBlocks* log) {
   if (log == nullptr) return header.durable_sequence > 0;
   if (header.sequence < log->segments.front().header.base_sequence) return false;
-  return header.durable_sequence > log->end.value || is_missing(*log, header.sequence);
+  if (header.durable_sequence > log->end.value) return true;
+  return is_missing(device, *log, header.sequence);
 }
 
 // Whether what lies behind the slot's header is worth reading, by its first page: the first one of
@@ -61,7 +76,9 @@ Result<bool> has_lost_header(VolumeDevice& device, const Superblock& superblock,
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found) return false;
     const BlockHeader& header = (*found)->header;
-    lost = is_lost(header, find(known, header.log));
+    auto judged = is_lost(device, header, find(known, header.log));
+    if (!judged) return std::unexpected(std::move(judged.error()));
+    lost = *judged;
     from = (*found)->position + header.length / kPageBytes;
   }
   // A running node may have taken the slot since.

@@ -172,7 +172,7 @@ bool Oracle::is_damaged(std::uint64_t block) const {
   const auto known = blocks_.find(block);
   if (lying_drive_ == nullptr || known == blocks_.end()) return false;
   const Stored& stored = known->second;
-  if (stored.lost) return true;
+  if (stored.lost || stored.stand_in) return true;
   const int file = static_cast<int>(stored.slot.value) + 1;
   return lying_drive_->is_damaged(file, 0, kPageBytes) ||
          lying_drive_->is_damaged(file, std::uint64_t{stored.position} * kPageBytes, stored.bytes);
@@ -210,11 +210,13 @@ void Oracle::check_block_found(const BlockHeader& header, SlotIndex slot,
     const auto expected = std::span(journal_.entries()).subspan(stored.first, stored.messages);
     if (stored.crc != header.crc && is_damaged(header.sequence)) {
       // Of a block that was written twice, because a write failed, the void copy may stand in for
-      // the other one. Any other block is void, though what said so is damaged.
+      // the other one, as long as it is there: it never was durable. Any other block is void,
+      // though what said so is damaged.
       if (!std::ranges::equal(expected, entries)) {
         stored.lost = true;
         return;
       }
+      stored.stand_in = true;
       stored.crc = header.crc;
       stored.slot = slot;
       stored.position = header.position;

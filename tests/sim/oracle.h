@@ -79,7 +79,8 @@ class Oracle final : public Judge {
     SlotIndex slot{0};
     std::uint32_t position = 0;  // pages
     std::uint32_t bytes = 0;
-    bool lost = false;  // by damage
+    bool lost = false;      // by damage
+    bool stand_in = false;  // its place is that of a copy that was never durable
   };
 
   [[nodiscard]] std::vector<Entry> entries_in(std::span<const std::byte> block);

@@ -31,6 +31,50 @@ TEST_F(LostHeaderTest, DurableBlocksBehindALostHeaderAreNeitherForgottenNorOverw
   }
 }
 
+// The segment in front of it does not say where it ends: it was given up when a write failed.
+TEST_F(LostHeaderTest, ALostHeaderBehindASegmentThatWasNotClosedIsFound) {
+  forge_.begin(0);
+  blocks(4);
+  forge_.begin(1);
+  blocks(4);
+  forge_.begin(2);
+  blocks(4);
+  forge_.close();
+  forge_.begin(3);
+  forge_.block();
+  say_free(1);
+  const RecoveredVolume recovered = recover();
+  ASSERT_FALSE(recovered.findings.empty());
+  EXPECT_EQ(kinds(recovered).front(), Finding::Kind::kCorruptHeader);
+  EXPECT_EQ(recovered.quarantined_slots, std::vector<SlotIndex>{SlotIndex(1)});
+  EXPECT_TRUE(recovered.free_slots.empty());
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, forge_.place.sequence);
+}
+
+TEST_F(LostHeaderTest, ASlotOfBlocksThatASegmentWhichWasNotClosedHoldsIsFree) {
+  forge_.begin(0);
+  blocks(4);
+  const ForgePlace begin = forge_.place;
+  forge_.begin(1);
+  for (int i = 0; i < 2; ++i) {  // void: the next segment has them again
+    forge_.message("void");
+    forge_.seal(begin.sequence);
+  }
+  LogForge again(volume_, begin, 9, "all", Offset(begin.sequence.value));
+  again.begin(2);
+  again.block();
+  again.block();
+  again.begin(3);
+  again.block();
+  again.close();
+  again.begin(4);
+  again.block();
+  say_free(1);
+  const RecoveredVolume recovered = recover();
+  for (const Finding& finding : recovered.findings) ADD_FAILURE() << finding.what;
+  EXPECT_EQ(recovered.free_slots, std::vector<SlotIndex>{SlotIndex(1)});
+}
+
 // Blocks in the slot whose header is lost say what was durable in front of it.
 TEST_F(LostHeaderTest, ADamagedBlockInFrontOfALostHeaderIsNoTornTail) {
   forge_.begin(0);
