@@ -54,7 +54,8 @@ LogOptions log_options(const ShardPlan& plan) {
           .queue_depth = plan.volume.queue_depth,
           .linger_ns = plan.volume.linger_ns,
           .durability = sync ? Durability::kSync : Durability::kFlush,
-          .producers = remembered_sessions(plan.doors)};
+          .producers = remembered_sessions(plan.doors),
+          .drive_reads = plan.volume.kind != VolumeKind::kNull};
 }
 
 // The configuration was checked: its filters parse.

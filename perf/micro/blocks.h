@@ -73,7 +73,7 @@ class Blocks {
   CaptureTable captures_;
   ProducerTable producers_{1};
   ProducerIndex producer_ = producers_.add(SessionNumber(1), 0).value();
-  BlockBuilder builder_{captures_, producers_};
+  BlockBuilder builder_{captures_, producers_, false};  // its blocks stay where they are
 };
 
 }  // namespace penstock::micro

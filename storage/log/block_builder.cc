@@ -4,8 +4,10 @@
 #include <limits>
 
 #include "base/check.h"
+#include "storage/log/copy_past_caches.h"
 
 namespace penstock {
+
 void BlockBuilder::start(Block* block) {
   CHECK(block_ == nullptr);
   block_ = block;
@@ -54,9 +56,7 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
           .sequence = run.sequence,
           .late = run.sequence < producers_.at(run.producer).next};
   run_open_ = true;
-  std::byte* to = data_ + at_ + head;
-  prefetch(to, run.messages.size());
-  std::memcpy(to, run.messages.data(), run.messages.size());
+  copy_run(data_ + at_ + head, run.messages);
   at_ += head + run.messages.size();
   MessageCount& count = block_->origins[origin];
   count.messages += run.message_count;
@@ -69,6 +69,12 @@ bool BlockBuilder::append_run(CaptureSetId set, std::size_t origin, const Produc
   }
   close_run();
   return true;
+}
+
+void BlockBuilder::copy_run(std::byte* to, std::span<const std::byte> messages) {
+  if (drive_reads_) return copy_past_caches(to, messages);
+  prefetch(to, messages.size());
+  std::memcpy(to, messages.data(), messages.size());
 }
 
 bool BlockBuilder::append_to_new_run(CaptureSetId set, std::size_t origin,
@@ -139,6 +145,7 @@ void BlockBuilder::put_head() {
 Block* BlockBuilder::finish() {
   CHECK(block_ != nullptr);
   close_run();
+  if (drive_reads_) order_copies();
   BlockHeader& header = block_->header;
   header.used = static_cast<std::uint32_t>(at_);
   header.length = align_up(header.used, kPageBytes);

@@ -20,8 +20,9 @@ struct ProducerRun {
 // One thread. Holds at most one block; who starts it gets it back from finish().
 class BlockBuilder {
  public:
-  BlockBuilder(CaptureTable& captures, ProducerTable& producers)
-      : captures_(captures), producers_(producers) {}
+  // `drive_reads`: as LogOptions says.
+  BlockBuilder(CaptureTable& captures, ProducerTable& producers, bool drive_reads)
+      : captures_(captures), producers_(producers), drive_reads_(drive_reads) {}
 
   [[nodiscard]] bool has_block() const { return block_ != nullptr; }
   [[nodiscard]] bool has_messages() const {
@@ -90,6 +91,7 @@ class BlockBuilder {
     }
   }
   void lay_out(const MessageView& message, bool repeats, std::size_t bytes, std::uint32_t delta);
+  void copy_run(std::byte* to, std::span<const std::byte> messages);
   void count_in(std::size_t origin, const MessageView& message) {
     ++run_.messages;
     run_.payload_bytes += message.payload.size();
@@ -101,6 +103,7 @@ class BlockBuilder {
 
   CaptureTable& captures_;
   ProducerTable& producers_;
+  const bool drive_reads_;
   Block* block_ = nullptr;
   std::byte* data_ = nullptr;
   std::size_t at_ = 0;

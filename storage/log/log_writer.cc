@@ -34,7 +34,7 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
       rng_(rng),
       observer_(observer),
       producers_(make_producers(options, start, rng)),
-      builder_(captures_, producers_),
+      builder_(captures_, producers_, options.drive_reads),
       now_(clock.monotonic_now()),
       sealed_(pool.blocks() + 1),
       segment_a_(options.segment_bytes, options.block_bytes, captures_, producers_),

@@ -42,6 +42,9 @@ struct LogOptions {
   // Sessions that the log knows at once, at most producers_max(). 0: as many as it starts with, so
   // that it forgets none where there is no front door for them.
   std::size_t producers = 0;
+  // Whether the ring's writes read the blocks, so that their bytes belong in memory and not in this
+  // core's caches.
+  bool drive_reads = true;
 };
 
 // Their entries take no more than a quarter of a segment.

@@ -40,7 +40,7 @@ class LogForge {
         log_(log),
         memory_(allocate_pages(kBlockBytes)),
         pool_({memory_.get(), kBlockBytes}, kBlockBytes),
-        builder_(captures_, producers_),
+        builder_(captures_, producers_, true),
         // With room for all of a segment, so that one may be closed however little it holds.
         segment_(volume.superblock().segment_bytes,
                  static_cast<std::uint32_t>(volume.superblock().segment_bytes), captures_,

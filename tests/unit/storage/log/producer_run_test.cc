@@ -51,7 +51,7 @@ class ProducerRunTest : public testing::Test {
   };
   CaptureTable captures_;
   ProducerTable producers_{4};
-  BlockBuilder builder_{captures_, producers_};
+  BlockBuilder builder_{captures_, producers_, true};
   ProducerIndex producer_;
 };
 
