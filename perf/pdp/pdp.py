@@ -212,8 +212,8 @@ class Pdp(ingest.Ingest):
                 self.drive_leg(node)
             found = Pairs(self.fio_leg, lambda: self.drive_leg(node))
             say(f"  {found.ratio:.3f} of fio, {found.median(1) / 1e9:.2f} GB/s {by_mode(found)}")
-            say("acknowledgements of `durable` at half the highest load, open loop, beside a program "
-                "that only writes the same blocks")
+            say("acknowledgements of `durable` at half the highest load, open loop, beside a "
+                "program that only writes the same blocks")
             latencies = Pairs(lambda: self.durable_leg(node), self.floor_leg)
         node.process.send_signal(signal.SIGCONT)
         node.drain()
