@@ -6,6 +6,9 @@
 #include <rte_mbuf.h>
 
 #include "base/check.h"
+#include "base/copy_past_caches.h"
+#include "base/units.h"
+#include "dataplane/door/pdp/wire.h"
 #include "dataplane/frame/wire.h"
 
 namespace penstock::client {
@@ -13,6 +16,8 @@ namespace {
 
 constexpr std::size_t kLastWordAt = 12;  // in an address: where those of a port differ
 constexpr std::size_t kAheadMost = 4;    // packets asked for before they are looked at
+constexpr std::size_t kHeadBytesMax = kEthernetBytesMax + kIpv6Bytes + kUdpBytes;
+constexpr std::size_t kFrameRoom = align_up(pdp::kFrameBytesMax + kHeadBytesMax, kCacheLineBytes);
 
 std::uint32_t last_word(const IpAddress& address) { return load_be32(&address.bytes[kLastWordAt]); }
 
@@ -55,6 +60,7 @@ ClientPort::ClientPort(PortQueue& queue, const ClientPortOptions& options)
       from_(options.from),
       peer_(peer_to(options)),
       is_learned_(options.to_ethernet.has_value()),
+      line_buffer_(options.peer_reads_packets ? kFrameRoom : 0),
       decoder_(frame_options(options)) {
   CHECK_EQ(options.to.is_v4(), options.from.is_v4());
   CHECK_GT(sessions_, 0U);
@@ -79,14 +85,28 @@ void ClientPort::put(std::size_t session, std::span<const std::byte> datagram) {
   peer_.local = nth_address(from_, address);
   peer_.local_port =
       static_cast<std::uint16_t>(kFirstPort + (session - address * kSessionsPerAddress));
-  write_datagram({reinterpret_cast<std::byte*>(frame), bytes}, peer_, datagram);
+  write(*packet, {reinterpret_cast<std::byte*>(frame), bytes}, datagram);
   staged_[staged_count_++] = packet;
   ++statistics_.datagrams_sent;
   statistics_.bytes_sent += datagram.size();
 }
 
+// Whole lines: what lies behind the frame's end in its last one is nobody's.
+void ClientPort::write(rte_mbuf& packet, std::span<std::byte> frame,
+                       std::span<const std::byte> datagram) {
+  if (frame.size() > line_buffer_.size()) return write_datagram(frame, peer_, datagram);
+  const auto written = std::span(line_buffer_).first(frame.size());
+  write_datagram(written, peer_, datagram);
+  const std::size_t room =
+      std::min<std::size_t>(frame.size() + rte_pktmbuf_tailroom(&packet), line_buffer_.size());
+  copy_past_caches(
+      frame.data(),
+      std::span(line_buffer_).first(std::min(align_up(frame.size(), kCacheLineBytes), room)));
+}
+
 void ClientPort::flush() {
   if (staged_count_ == 0) return;
+  if (!line_buffer_.empty()) order_copies();
   const std::size_t taken = queue_.transmit(std::span(staged_).first(staged_count_));
   if (taken < staged_count_) ++statistics_.refused;
   std::copy(staged_.begin() + static_cast<std::ptrdiff_t>(taken),

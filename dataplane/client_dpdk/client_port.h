@@ -8,6 +8,7 @@
 
 #include <array>
 #include <optional>
+#include <vector>
 
 #include "dataplane/frame/frame_decoder.h"
 #include "dataplane/frame/peer.h"
@@ -25,6 +26,9 @@ struct ClientPortOptions {
   // up in the last four bytes.
   IpAddress from;
   std::size_t sessions = 1;
+  // The peer's core reads packets where they are (memif with zero-copy=yes): they are written past
+  // this core's caches.
+  bool peer_reads_packets = false;
 };
 
 struct ClientPortStatistics {
@@ -71,12 +75,14 @@ class ClientPort {
  private:
   [[nodiscard]] std::optional<std::size_t> session_of(const Datagram& datagram) const;
   void learn(const rte_mbuf& packet);
+  void write(rte_mbuf& packet, std::span<std::byte> frame, std::span<const std::byte> datagram);
 
   PortQueue& queue_;
   std::size_t sessions_;
   IpAddress from_;
   Peer peer_;  // with the ends of the session whose datagram was put last
   bool is_learned_;
+  std::vector<std::byte> line_buffer_;  // a frame before it goes past the caches, in whole lines
   FrameDecoder decoder_;
   std::array<rte_mbuf*, kBurst> staged_{};
   std::size_t staged_count_ = 0;

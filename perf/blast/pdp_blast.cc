@@ -46,6 +46,7 @@ Result<Ends> ends_of(const Options& options) {
   ends.port.to = target->address;
   ends.port.to_port = target->port;
   ends.port.from = *from;
+  ends.port.peer_reads_packets = shares_packets(options);
   if (!options.to_ethernet.empty()) {
     const auto station = parse_station(options.to_ethernet);
     if (!station) return std::unexpected(station.error());

@@ -8,6 +8,7 @@
 #include <rte_ethdev.h>
 
 #include "base/units.h"
+#include "dataplane/port/device.h"
 #include "dataplane/port/eal.h"
 
 namespace penstock::blast {
@@ -49,13 +50,15 @@ EalOptions eal_options(const Options& options, const SenderNeeds& needs) {
   eal.main_core = options.core;
   eal.devices = {device_of(options, needs)};
   // A peer can map our packets only when they are in one file.
-  if (options.device.find("zero-copy=yes") != std::string::npos) {
-    eal.extra_args = {"--single-file-segments"};
-  }
+  if (shares_packets(options)) eal.extra_args = {"--single-file-segments"};
   return eal;
 }
 
 }  // namespace
+
+bool shares_packets(const Options& options) {
+  return device_argument(options.device, "zero-copy") == "yes";
+}
 
 std::uint64_t packets_of_device(const std::string& device) {
   std::uint16_t id = 0;

@@ -22,6 +22,9 @@ struct SenderNeeds {
                                                               const SenderNeeds& needs,
                                                               const volatile bool& stop);
 
+// Whether the peer reads our packets where they are: memif with zero-copy=yes.
+[[nodiscard]] bool shares_packets(const Options& options);
+
 // What the device itself says that it sent: some take packets and drop them.
 [[nodiscard]] std::uint64_t packets_of_device(const std::string& device);
 

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/check.h"
-#include "storage/log/copy_past_caches.h"
+#include "base/copy_past_caches.h"
 
 namespace penstock {
 

@@ -164,8 +164,9 @@ class BlastTest(unittest.TestCase):
                 + f'[[door]]\nname = "pdp"\nkind = "pdp"\nlisten = ["*:7373"]\n{door}\n')
         return Node(self.host, text).start()
 
-    def pdp(self, node, *options, check=True):
-        device = f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no"
+    def pdp(self, node, *options, zero_copy="no", check=True):
+        device = (f"net_memif1,role=client,socket={node.folder}/memif.sock,socket-abstract=no,"
+                  f"zero-copy={zero_copy}")
         done = run(*self.command("--pdp", "--json", "--linger", "0.05", *options, device=device),
                    check=check)
         return json.loads(done.stdout) if check else done
@@ -209,6 +210,12 @@ class BlastTest(unittest.TestCase):
         self.assertLessEqual(latency["p50"], latency["p99"])
         self.assertLessEqual(latency["p99.9"], latency["max"])
         self.assertIn("Total count    =        20000", histogram.read_text())
+
+    def test_packets_that_the_node_reads_where_they_are_are_stored_exactly_once(self):
+        node = self.pdp_node()
+        told = self.pdp(node, "--count", "200000", "--size", "300", "--packed", "8000",
+                        zero_copy="yes")
+        self.check_stored_once(node, told, 200000)
 
     def test_sealed_messages_of_idle_and_loaded_sessions_arrive(self):
         keys = self.host.folder / "keys"

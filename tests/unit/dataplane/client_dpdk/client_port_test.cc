@@ -112,6 +112,28 @@ TEST_F(ClientPortTest, SessionsOverIPv6HaveTheirOwnAddressesToo) {
   EXPECT_EQ(got_.at(ClientPort::kSessionsPerAddress + 1), "b");
 }
 
+TEST_F(ClientPortTest, PacketsThatThePeerReadsWhereTheyAreAreTheSame) {
+  ClientPortOptions options{.ethernet = test::ethernet_address(test::kOurEthernet),
+                            .to_ethernet = {},
+                            .to = test::ip("10.0.0.9"),
+                            .to_port = 7373,
+                            .from = test::ip("10.0.0.2")};
+  const Bytes text(2'000, std::byte{'x'});
+  for (const std::size_t bytes : {0, 1, 21, 22, 23, 86, 1'430, 1'472}) {
+    SCOPED_TRACE(bytes);
+    sent_.clear();
+    for (const bool shared : {false, true}) {
+      options.peer_reads_packets = shared;
+      port_.emplace(queue_, options);
+      port_->put(0, std::span(text).first(bytes));
+      port_->flush();
+    }
+    ASSERT_EQ(sent_.size(), 2U);
+    EXPECT_EQ(sent_[0].size(), 42 + bytes);
+    EXPECT_EQ(sent_[0], sent_[1]);
+  }
+}
+
 TEST_F(ClientPortTest, TheNodesStationIsLearnedFromItsFirstAnswerUnlessItWasTold) {
   answer("10.0.0.2", 20'000, "a");
   port_->receive(now_, *this);

@@ -1,8 +1,8 @@
-// Copying into memory that a drive reads next, and not this core.
+// Copying into memory that a drive or another core reads next, and not this core.
 //
 // A usual store brings its line into the core's cache first: out of memory, or out of the cache of
-// whatever core read the block for the drive. Stores of whole lines past the caches bring nothing,
-// and wait for nothing.
+// whoever read there before. Stores of whole lines past the caches bring nothing, and wait for
+// nothing.
 #pragma once
 
 #include <emmintrin.h>
@@ -15,15 +15,16 @@
 
 namespace penstock {
 
+inline constexpr std::size_t kCacheLineBytes = 64;
+
 // `to` has room for all of it. Not in order with other stores: see order_copies().
 inline void copy_past_caches(std::byte* to, std::span<const std::byte> from) {
-  constexpr std::size_t kLine = 64;
-  const std::size_t in_line = reinterpret_cast<std::uintptr_t>(to) % kLine;
-  const std::size_t first = std::min(in_line == 0 ? 0 : kLine - in_line, from.size());
+  const std::size_t in_line = reinterpret_cast<std::uintptr_t>(to) % kCacheLineBytes;
+  const std::size_t first = std::min(in_line == 0 ? 0 : kCacheLineBytes - in_line, from.size());
   std::memcpy(to, from.data(), first);
   std::size_t at = first;
-  for (; from.size() - at >= kLine; at += kLine) {
-    for (std::size_t i = at; i < at + kLine; i += sizeof(__m128i)) {
+  for (; from.size() - at >= kCacheLineBytes; at += kCacheLineBytes) {
+    for (std::size_t i = at; i < at + kCacheLineBytes; i += sizeof(__m128i)) {
       __m128i piece;
       std::memcpy(&piece, from.data() + i, sizeof piece);
       _mm_stream_si128(reinterpret_cast<__m128i*>(to + i), piece);

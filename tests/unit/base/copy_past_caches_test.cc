@@ -1,4 +1,4 @@
-#include "storage/log/copy_past_caches.h"
+#include "base/copy_past_caches.h"
 
 #include <array>
 
