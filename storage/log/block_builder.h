@@ -28,6 +28,8 @@ class BlockBuilder {
   [[nodiscard]] bool has_messages() const {
     return block_ != nullptr && (block_->total.messages != 0 || run_.messages != 0);
   }
+  // Of the block so far.
+  [[nodiscard]] std::size_t used_bytes() const { return at_; }
   // Messages and payload in the block so far.
   [[nodiscard]] MessageCount count() const;
 

@@ -108,7 +108,8 @@ void LogWriter::seal() {
 void LogWriter::seal_due() {
   if (!builder_.has_messages()) return;
   const std::uint64_t busy = (sealed_end_ - sealed_begin_) + (end_op_ - durable_op_);
-  const bool wanted = hurried_ && busy < kHurriedWrites;
+  const bool is_quarter = 4 * builder_.used_bytes() >= options_.block_bytes;
+  const bool wanted = hurried_ && busy < (is_quarter ? kHurriedQuarters : kHurriedWrites);
   if (wanted || now_ - opened_at_ >= options_.linger_ns) seal();
 }
 

@@ -194,9 +194,10 @@ class LogWriter {
   static constexpr std::uint64_t kFlushToken = ~std::uint64_t{0};
   static constexpr std::uint64_t kCloseToken = kFlushToken - 1;
   static constexpr unsigned kFailuresUntilPause = 2;
-  // A hurried block is not written beside more than two others: three keep the drive busy, and what
-  // comes meanwhile shares the next write.
-  static constexpr std::uint64_t kHurriedWrites = 3;
+  // A hurried block is written beside one other, and once it is a quarter full beside two: they
+  // keep the drive busy, and what comes meanwhile shares the next write.
+  static constexpr std::uint64_t kHurriedWrites = 2;
+  static constexpr std::uint64_t kHurriedQuarters = 3;
   static constexpr std::int64_t kRetryPauseNs = kNanosPerSecond;
 
   // What goes to the drive, in the order in which it becomes durable.
