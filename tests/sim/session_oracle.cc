@@ -171,9 +171,10 @@ void SessionOracle::take_message(const MessageView& message, std::uint64_t block
       message.key.size() == sizeof number ? load<std::uint64_t>(message.key) : kNoNumber;
   if (!is_appended(message, known->first, number)) return;
   std::uint64_t& end = found ? session.walked_end : session.end;
-  if (sequence < end && session.level != pdp::Level::kNone) {
+  const std::uint64_t behind = found ? end : std::max(end, session.start);
+  if (sequence < behind && session.level != pdp::Level::kNone) {
     return fail(fmt::format("message {}, sequence {}, is stored behind sequence {}", number,
-                            sequence, end - 1));
+                            sequence, behind - 1));
   }
   end = std::max(end, sequence + 1);
   const auto there = session.stored.find(sequence);
@@ -329,7 +330,9 @@ void SessionOracle::check_next(const LogStart& start) {
       return fail(fmt::format("session {} goes on with {}, producers spoke of {}", number, next,
                               session.said_end));
     }
-    session.end = std::max(next, session.walked_end);
+    // What its producer left out behind its last run only an index says, which a power cut may
+    // take.
+    session.end = std::max(session.walked_end, std::min(session.end, next));
     session.started = known != start.producers.end();
     session.start = next;
   }

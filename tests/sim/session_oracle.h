@@ -91,7 +91,7 @@ class SessionOracle final : public Judge {
     bool contested = false;
     bool damaged = false;                    // the drive lost some of it
     std::map<std::uint64_t, Stored> stored;  // by sequence: what has to be there
-    std::uint64_t end = 0;                   // behind all of it
+    std::uint64_t end = 0;                   // behind its last run
     std::uint64_t said_end = 0;
     std::uint64_t start = 0;  // where it went on in this life of the node
     bool started = false;
