@@ -162,6 +162,8 @@ class ProducerRun {
       draw_secrets(rng_, *options_.pdp);
       auto started =
           Node::start(ground_, options_, make_sim_device(drive_), make_io_ring_sim(drive_, ring_));
+      // The power may fail where the node can do without what it wanted to write.
+      if (started && !drive_.has_power()) started = fail(Errc::kIoError, "no power");
       if (started) {
         node_ = std::move(*started);
         faults_before_ = drive_.counters().faults;
