@@ -20,7 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "ingest"))
 import hostile  # noqa: E402
 import ingest  # noqa: E402
 import kernel  # noqa: E402
-from measure import BUILD, Pairs, core_to_core, run, say, stopped, target, write  # noqa: E402
+from measure import (BUILD, OUT, Pairs, core_to_core, run, say, stopped,  # noqa: E402
+                     target, write)
 from tests.lib.harness import Host, Node  # noqa: E402
 
 SECONDS = 1.0
@@ -62,6 +63,10 @@ def by_mode(found):
 
 
 class Pdp(ingest.Ingest):
+    def __init__(self, host):
+        super().__init__(host)
+        self.histograms = {}  # kept so far, by name
+
     def node(self, volume, sessions=4096):
         text = ingest.CONFIG.replace("STATION", ingest.STATION).replace("CORE", str(self.poller))
         # Buffers for the answers, and room for long frames in one piece.
@@ -130,11 +135,18 @@ class Pdp(ingest.Ingest):
             target("pdp_64_packed_of_copy_crc", packed.ratio, 0.5, "ratio", enough=packed.enough),
             target("pdp_8k_frames_of_receive_only", long.ratio, 0.5, "ratio", enough=long.enough)]
 
+    def kept(self, name):
+        """Options that keep a leg's histogram beside the results, as HdrHistogram prints one."""
+        self.histograms[name] = self.histograms.get(name, 0) + 1
+        OUT.mkdir(parents=True, exist_ok=True)
+        return ["--histogram", OUT / f"pdp_{name}_{self.histograms[name]}.hgrm"]
+
     def received_leg(self, node):
         """At half of what is the highest load just then: it changes with where the cores lie."""
         flat_out = self.load(node, "--acks", "received", *PACKED_64, seconds=SECONDS / 2)
         rate = int(flat_out["acknowledged"] / flat_out["seconds"] / 2)
-        done = self.load(node, "--acks", "received", "--rate", rate, *PACKED_64)
+        done = self.load(node, "--acks", "received", "--rate", rate, *PACKED_64,
+                         *self.kept("received"))
         held = done["messages"] >= ingest.RATE_SHARE * rate * SECONDS
         return Percentiles({**done["latency_us"], "rate": rate, "held": held})
 
@@ -199,7 +211,7 @@ class Pdp(ingest.Ingest):
         self.drive_leg(node)
         rate = int(self.done["acknowledged"] / self.done["seconds"] / 2)
         blocks = self.blocks(node)
-        self.drive_leg(node, "--rate", rate)
+        self.drive_leg(node, "--rate", rate, *self.kept("durable"))
         blocks = max(self.blocks(node) - blocks, 1)
         self.block_bytes = self.passed["written"] // blocks
         self.block_rate = blocks / self.done["seconds"]
