@@ -106,8 +106,12 @@ void Handshake::suit_shard() {
   const std::size_t at = name_bytes_ - kShardSuffixBytes;
   for (std::uint32_t suffix = 0; suffix < kTriesPerShard * cookie_.shards; ++suffix) {
     store(std::span(name_), at, suffix);
-    if (pdp::session_number(key_name(), session_name()) % cookie_.shards == cookie_.shard) return;
+    if (suits_shard()) return;
   }
+}
+
+bool Handshake::suits_shard() const {
+  return pdp::session_number(key_name(), session_name()) % cookie_.shards == cookie_.shard;
 }
 
 bool Handshake::on_refuse(const pdp::RefuseBody& refuse, MonotonicNanos now) {

@@ -66,6 +66,8 @@ class Handshake {
     return is_on() && begun_ && has_cookie_ && nonce == nonce_;
   }
   [[nodiscard]] const pdp::CookieBody& cookie() const { return cookie_; }
+  // Whether the shard that the cookie came from is that of the session's name.
+  [[nodiscard]] bool suits_shard() const;
   [[nodiscard]] std::span<const std::byte> session_name() const {
     return std::span(name_).first(name_bytes_);
   }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kMessagesPerTurn = 4096;  // then datagrams have their turn
 constexpr std::size_t kSessionsMax = 64;
-constexpr unsigned kPortsPerShard = 4;  // tried to reach one that no session is on
+constexpr unsigned kPortsPerShard = 4;  // tried to reach one that suits
 constexpr std::int64_t kPublishNs = 20 * kNanosPerMilli;
 constexpr std::int64_t kSleepMaxNs = kNanosPerSecond;
 
@@ -73,7 +73,11 @@ LinkOptions ProducerLoop::options_for(std::size_t index) const {
   return {.config = &config_,
           .key = key_,
           .session_name = is_only ? session_name_ : session_name_ + "/" + std::to_string(index),
-          .suits_shard = !is_only || config_.session_name.empty()};
+          .suits_shard = !has_given_name()};
+}
+
+bool ProducerLoop::has_given_name() const {
+  return config_.sockets == 1 && !config_.session_name.empty();
 }
 
 void ProducerLoop::wake() const {
@@ -149,6 +153,7 @@ void ProducerLoop::take_requests() {
 }
 
 // The first session learns how many shards there are; each of the others looks for one of its own.
+// A name that was given is that of one shard, and its session looks for that.
 void ProducerLoop::add_links(MonotonicNanos now) {
   if (closing_) return;
   ProducerLink& first = links_.front()->link;
@@ -159,17 +164,23 @@ void ProducerLoop::add_links(MonotonicNanos now) {
     links_.push_back(std::make_unique<Link>(*this, options_for(links_.size())));
     links_.back()->link.start(first.endpoint(), now);
   }
-  links_.front()->is_placed = true;
+  if (!has_given_name()) links_.front()->is_placed = true;
   for (const auto& link : links_) place(*link, now);
 }
 
+bool ProducerLoop::is_astray(const Link& link) const {
+  const SessionCore& core = link.link.core();
+  if (has_given_name()) return !core.handshake().suits_shard();
+  return std::ranges::any_of(links_, [&](const auto& other) {
+    return other->is_placed && other->link.core().cookie_shard() == core.cookie_shard();
+  });
+}
+
+// By the source port, which network cards look at.
 void ProducerLoop::place(Link& link, MonotonicNanos now) {
   if (link.is_placed || !link.link.knows_shard()) return;
   const SessionCore& core = link.link.core();
-  const bool is_taken = std::ranges::any_of(links_, [&](const auto& other) {
-    return other->is_placed && other->link.core().cookie_shard() == core.cookie_shard();
-  });
-  if (!is_taken || core.is_connected() || links_.size() > core.shards() ||
+  if (!is_astray(link) || core.is_connected() || links_.size() > core.shards() ||
       ++link.ports_tried > kPortsPerShard * core.shards()) {
     link.is_placed = true;
     return;

@@ -60,12 +60,14 @@ class ProducerLoop {
     ProducerLoop& loop;
     ProducerLink link;
     unsigned ports_tried = 0;
-    bool is_placed = false;  // on a shard of its own, or wherever it got after enough tries
+    bool is_placed = false;  // on a shard that suits it, or wherever it got after enough tries
   };
 
   void take_requests();
   void add_links(MonotonicNanos now);
   void place(Link& link, MonotonicNanos now);
+  [[nodiscard]] bool has_given_name() const;
+  [[nodiscard]] bool is_astray(const Link& link) const;
   [[nodiscard]] LinkOptions options_for(std::size_t index) const;
   void fill();
   [[nodiscard]] bool give_to_session(const QueuedMessage& queued);

@@ -106,6 +106,29 @@ TEST_F(ProducerTest, EachShardOfTheNodeGetsASessionOfItsOwn) {
   EXPECT_EQ(used, 4U);
 }
 
+// What comes to another shard has to be handed over, packet by packet.
+TEST_F(ProducerTest, ASessionWhoseNameWasGivenLooksForThePortThatLeadsToItsShard) {
+  FakeNodeOptions options;
+  options.shards = 4;
+  set("session.sockets", "1");
+  constexpr int kNames = 8;
+  int suiting = 0;
+  for (int i = 0; i < kNames; ++i) {
+    UdpNode node(options);
+    set("session.name", "given-" + std::to_string(i));
+    start(node.endpoint());
+    produce(static_cast<std::uint64_t>(i) * 10, 10);
+    EXPECT_TRUE(producer_->flush(kLongMs));
+    EXPECT_TRUE(producer_->close(kLongMs));
+    node.stop();
+    ASSERT_EQ(node.node().sessions.size(), 1U);
+    const std::uint64_t number = node.node().sessions.begin()->first;
+    suiting += node.node().options.shard == number % options.shards ? 1 : 0;
+  }
+  // By chance it would be two; sixteen ports are tried.
+  EXPECT_GE(suiting, kNames - 2);
+}
+
 TEST_F(ProducerTest, SealedSessionsWork) {
   const std::string path = testing::TempDir() + "penstock-keys-" + std::to_string(getpid());
   std::ofstream(path) << "site " << std::string(64, 'a') << "\n";
