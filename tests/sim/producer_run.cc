@@ -173,10 +173,9 @@ class ProducerRun {
       if (started.error().code != Errc::kIoError && started.error().code != Errc::kNoSpace) {
         return oracle_.fail("the node does not start: " + started.error().what);
       }
-      if (!drive_.has_power()) {
-        oracle_.crashed(false);
-        drive_.crash();
-      }
+      // A flush that failed may have taken what was only written.
+      oracle_.crashed(false);
+      if (!drive_.has_power()) drive_.crash();
     }
     oracle_.fail("the node does not start");
   }
