@@ -253,7 +253,7 @@ void SessionOracle::walk(VolumeDevice& device, const RecoveredLog& log, std::siz
       // Behind a damaged block the next whole one counts, if the log did not end here.
       if (!found || lying_drive_ == nullptr) return;
       const bool ended =
-          last ? scan.position() >= end_of(log).position
+          last ? !log.segments[number].closed && scan.position() >= end_of(log).position
                : joined && ended_before(log.segments, number, BlockSequence(at), previous_crc);
       if (ended) return;
       found = scan.search(scan.position() + 1);
