@@ -13,9 +13,9 @@
 #include <cstring>
 #include <span>
 
-namespace penstock {
+#include "base/units.h"
 
-inline constexpr std::size_t kCacheLineBytes = 64;
+namespace penstock {
 
 // `to` has room for all of it. Not in order with other stores: see order_copies().
 inline void copy_past_caches(std::byte* to, std::span<const std::byte> from) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 
 #include <fmt/format.h>
@@ -48,6 +49,8 @@ inline constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 inline constexpr std::uint64_t kKiB = 1024;
 inline constexpr std::uint64_t kMiB = 1024 * kKiB;
 inline constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+inline constexpr std::size_t kCacheLineBytes = 64;
 
 template <class T>
 [[nodiscard]] constexpr T align_up(T n, T alignment) {

@@ -4,12 +4,6 @@
 
 namespace penstock::client {
 
-namespace {
-
-constexpr std::size_t kCacheLineBytes = 64;
-
-}  // namespace
-
 FrameRing::FrameRing(const FrameRingOptions& options)
     : options_(options),
       stride_(align_up(options.buffer_bytes, kCacheLineBytes)),

@@ -67,7 +67,6 @@ class BlockBuilder {
   // The block's lines are asked for this far in front of the writing, so that it does not wait for
   // memory: a block was last used long ago.
   static constexpr std::size_t kPrefetchAhead = 2048;
-  static constexpr std::size_t kLineBytes = 64;
   static constexpr std::int64_t kDeltaMax = 4'000'000'000;  // fits MessageHeader::time_delta_ns
 
   struct Run {
@@ -88,7 +87,7 @@ class BlockBuilder {
   void close_run();
   void put_head();
   void prefetch(const std::byte* at, std::size_t bytes) const {
-    for (std::size_t ahead = 0; ahead < bytes; ahead += kLineBytes) {
+    for (std::size_t ahead = 0; ahead < bytes; ahead += kCacheLineBytes) {
       __builtin_prefetch(at + kPrefetchAhead + ahead, 1, 3);
     }
   }

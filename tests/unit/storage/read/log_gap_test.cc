@@ -4,7 +4,19 @@
 namespace penstock {
 namespace {
 
-using LogGapTest = LogReaderTest;
+class LogGapTest : public LogReaderTest {
+ protected:
+  // Two that are closed, which keep each other, and an open one. Returns the second one's first
+  // message.
+  std::uint64_t three_segments() {
+    closed(0, 1);
+    const std::uint64_t first = written_;
+    closed(1, 1);
+    forge_.begin(2, 1);
+    blocks(2);
+    return first;
+  }
+};
 using LogGapLargeSegmentsTest = LogReaderLargeSegmentsTest;
 
 TEST_F(LogGapTest, ADamagedBlockIsACorruptGapOfExactlyItsMessages) {
@@ -50,11 +62,7 @@ TEST_F(LogGapTest, OneDamagedBlockAnywhereInAClosedSegmentLosesItAlone) {
 }
 
 TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatTheOldestSegmentsHeaderIsDamaged) {
-  closed(0, 1);
-  const std::uint64_t first = written_;
-  closed(1, 1);
-  forge_.begin(2, 1);
-  blocks(2);
+  const std::uint64_t first = three_segments();
   slot(0)[100] ^= std::byte{1};
   for (const std::optional<StreamId> stream : {std::optional(kAll), std::optional<StreamId>()}) {
     LogReader all = reader(stream);
@@ -69,11 +77,7 @@ TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatTheOldestSegmentsHeaderIsDam
 
 // Wherever it begins in front of what is left; never as if retention had taken it.
 TEST_F(LogGapTest, AReaderThatSeeksInFrontOfALostOldestSegmentIsToldSo) {
-  closed(0, 1);
-  const std::uint64_t first = written_;
-  closed(1, 1);
-  forge_.begin(2, 1);
-  blocks(2);
+  const std::uint64_t first = three_segments();
   slot(0)[100] ^= std::byte{1};
   const auto expect_lost = [&](LogReader& reader, std::string_view how) {
     SCOPED_TRACE(how);
@@ -96,11 +100,7 @@ TEST_F(LogGapTest, AReaderThatSeeksInFrontOfALostOldestSegmentIsToldSo) {
 }
 
 TEST_F(LogGapTest, AReaderThatSeeksWhatIsLeftIsToldOfNoLostSegmentInFrontOfIt) {
-  closed(0, 1);
-  const std::uint64_t first = written_;
-  closed(1, 1);
-  forge_.begin(2, 1);
-  blocks(2);
+  const std::uint64_t first = three_segments();
   slot(0)[100] ^= std::byte{1};
   LogReader all = reader(kAll);
   ASSERT_TRUE(all.seek_offset(Offset(first)).has_value());
@@ -115,11 +115,7 @@ TEST_F(LogGapTest, AReaderThatSeeksWhatIsLeftIsToldOfNoLostSegmentInFrontOfIt) {
 }
 
 TEST_F(LogGapTest, AReaderFromTheBeginningIsToldThatNothingOfTheOldestSegmentIsWhole) {
-  closed(0, 1);
-  const std::uint64_t first = written_;
-  closed(1, 1);
-  forge_.begin(2, 1);
-  blocks(2);
+  const std::uint64_t first = three_segments();
   std::ranges::fill(slot(0), std::byte{0x5a});
   LogReader all = reader(kAll);
   const Item told = all.next().value();
