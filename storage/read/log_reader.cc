@@ -247,7 +247,7 @@ bool LogReader::ends_here(std::uint32_t page) const {
 Result<bool> LogReader::learn_newer() {
   if (!list_stale_) return false;
   const bool stands = current_ < list_.size();
-  const SegmentSequence sequence(stands ? list_[current_].header.sequence : 0);
+  const Generation generation(stands ? list_[current_].header.generation : 0);
   const std::size_t known = list_.size();
   if (auto done = list_.look_for_newer(end_); !done)
     return std::unexpected(std::move(done.error()));
@@ -259,8 +259,8 @@ Result<bool> LogReader::learn_newer() {
     while (current_ < list_.size() && list_.end(current_) <= wanted_) ++current_;
     return current_ < list_.size();
   }
-  current_ = list_.find(sequence);
-  if (current_ == list_.size() || list_[current_].header.sequence != sequence.value) {
+  current_ = list_.find(generation);
+  if (current_ == list_.size()) {
     if (auto done = go_on_behind_trimmed(); !done) return std::unexpected(std::move(done.error()));
     return true;
   }

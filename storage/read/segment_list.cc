@@ -25,8 +25,9 @@ BlockSequence SegmentList::begin(std::size_t i) const {
   return std::min(BlockSequence(segments_[i].header.base_sequence), end(i));
 }
 
-std::size_t SegmentList::find(SegmentSequence sequence) const {
-  const auto found = std::ranges::lower_bound(segments_, sequence.value, {}, sequence_of);
+std::size_t SegmentList::find(Generation generation) const {
+  const auto found = std::ranges::find(
+      segments_, generation.value, [](const KeptSegment& kept) { return kept.header.generation; });
   return static_cast<std::size_t>(found - segments_.begin());
 }
 

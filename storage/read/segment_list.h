@@ -38,8 +38,8 @@ class SegmentList {
   [[nodiscard]] BlockSequence end(std::size_t i) const { return ends_[i]; }
   // The first block that segment `i` or a later one holds.
   [[nodiscard]] BlockSequence begin(std::size_t i) const;
-  // The first segment of this number or a later one; size() when there is none.
-  [[nodiscard]] std::size_t find(SegmentSequence sequence) const;
+  // Not by its number: one that a power cut takes may leave it to another. size(): it is not known.
+  [[nodiscard]] std::size_t find(Generation generation) const;
   // Segments before this one were retired, so say the headers of later ones.
   [[nodiscard]] SegmentSequence oldest_kept() const;
 

@@ -68,7 +68,7 @@ class LogForge {
     header.slot = slot;
     header.state = SlotState::kUsed;
     header.previous_crc = place.crc;
-    header.generation = 1000 + 100 * log_.value + next_segment;
+    header.generation = 10'000 * life + 1000 + 100 * log_.value + next_segment;
     header.sequence = next_segment++;
     header.base_sequence = place.sequence.value;
     header.oldest_sequence = oldest;
@@ -155,6 +155,7 @@ class LogForge {
 
   ForgePlace place;
   std::uint64_t next_segment = 1;
+  std::uint64_t life = 0;  // of the node: segments of two lives have two generations
   std::int64_t time = 1'000'000;
   std::uint64_t payload_bytes = 0;
   std::uint64_t last_offset = 0;  // of the block written last, in its slot

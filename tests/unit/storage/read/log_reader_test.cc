@@ -137,7 +137,6 @@ TEST_F(LogReaderLargeSegmentsTest, ADriveThatFailsIsAnErrorAndNothingIsLostByIt)
   EXPECT_GT(errors, 2);
 }
 
-// A real log on real files, read by a slower reader while retention recycles its slots.
 // A flush failed, the drive's cache is gone, and the next node began where the log was durable.
 TEST_F(LogReaderTest, ABlockReadBeforeItWasDurableIsReadAgain) {
   forge_.begin(0);
@@ -172,6 +171,26 @@ TEST_F(LogReaderTest, AVoidBlockIsNotReadInPlaceOfTheOneThatFollows) {
   EXPECT_TRUE(got.gaps.empty());
 }
 
+// The node went on in the segment in front of it, and gave its number to another one later.
+TEST_F(LogReaderTest, AnEmptySegmentThatAPowerCutTookIsNotTheNextOfItsNumber) {
+  forge_.begin(0);
+  blocks(2);
+  LogForge cut(volume_, forge_.place, 2, "all", Offset(written_));
+  cut.begin(1);
+  LogReader live = reader(kAll);
+  EXPECT_EQ(read(live).numbers, count(0, 6));
+  std::ranges::fill(slot(1).first(kPageBytes), std::byte{0});
+  blocks(2);
+  const LogEnd durable = end();
+  forge_.life = 1;
+  forge_.begin(2);
+  live.refresh(durable);
+  const Got got = read(live);
+  EXPECT_EQ(got.numbers, count(6, 12));
+  EXPECT_TRUE(got.gaps.empty());
+}
+
+// A real log on real files, read by a slower reader while retention recycles its slots.
 TEST(LiveLogReader, EveryMessageOfALiveLogIsReadOrInATrimmedGap) {
   TestFolder folder;
   LogFixtureOptions options;
