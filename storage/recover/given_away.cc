@@ -43,6 +43,7 @@ void GivenAway::add(const SegmentScan::Found& found) {
   first_sequence = std::min(first_sequence, found.header.sequence);
   next_sequence = std::max(next_sequence, found.header.sequence + 1);
   durable_sequence = std::max(durable_sequence, found.header.durable_sequence);
+  if (found.position == 1) begins.emplace(found.header.sequence, found.header.previous_crc);
   BlockReader block(found.bytes);
   for (auto bytes = block.next_run(); !bytes.empty(); bytes = block.next_run()) {
     const RunReader run(bytes);
@@ -58,6 +59,7 @@ void GivenAway::add_blocks(const GivenAway& slot) {
   first_sequence = std::min(first_sequence, slot.first_sequence);
   next_sequence = std::max(next_sequence, slot.next_sequence);
   durable_sequence = std::max(durable_sequence, slot.durable_sequence);
+  begins.insert(slot.begins.begin(), slot.begins.end());
   raise_offsets(next_offsets, slot.next_offsets);
 }
 

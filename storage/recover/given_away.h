@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 
 #include "storage/recover/kept_segments.h"
 #include "storage/recover/segment_scan.h"
@@ -16,7 +17,9 @@ void raise_offsets(std::map<std::uint64_t, std::uint64_t>& offsets,
 struct GivenAway {
   std::uint64_t first_sequence = ~std::uint64_t{0};
   std::uint64_t next_sequence = 0;
-  std::uint64_t durable_sequence = 0;                   // blocks before it were durable
+  std::uint64_t durable_sequence = 0;  // blocks before it were durable
+  // The first block of each slot, and what it follows: its previous_crc.
+  std::set<std::pair<std::uint64_t, std::uint32_t>> begins;
   std::map<std::uint64_t, std::uint64_t> next_offsets;  // by stream
   std::uint64_t slots = 0;                              // that hold such blocks
   std::uint64_t lost_pages = 0;  // of these slots, which may hold damaged ones

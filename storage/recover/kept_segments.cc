@@ -5,6 +5,7 @@
 #include <ranges>
 
 #include "storage/recover/page_reads.h"
+#include "storage/recover/segment_scan.h"
 
 namespace penstock {
 bool belongs_to(const SegmentHeader& header, const Superblock& superblock, SlotIndex slot) {
@@ -58,6 +59,20 @@ bool ended_before(std::span<const KeptSegment> segments, std::size_t number, Blo
   if (segments[number].closed || number + 1 == segments.size()) return false;
   const SegmentHeader& next = segments[number + 1].header;
   return next.base_sequence > missing.value && next.previous_crc == previous_crc;
+}
+
+Result<bool> any_proves(VolumeDevice& device, std::span<const KeptSegment> segments,
+                        BlockSequence durable) {
+  for (const KeptSegment& segment : segments) {
+    const SegmentHeader& header = segment.header;
+    if (header.base_sequence <= durable.value) continue;
+    if (segment.closed) return true;
+    SegmentScan scan(device, header, footer_page(header.segment_bytes));
+    // Its first blocks may have been sealed before the one in question was durable.
+    auto proven = scan.proves(1, durable);
+    if (!proven || *proven) return proven;
+  }
+  return false;
 }
 
 Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header) {

@@ -43,6 +43,10 @@ namespace penstock {
 [[nodiscard]] bool ended_before(std::span<const KeptSegment> segments, std::size_t number,
                                 BlockSequence missing, std::uint32_t previous_crc);
 
+// Whether a block of one of these segments, which are behind it, says that this one was durable.
+[[nodiscard]] Result<bool> any_proves(VolumeDevice& device, std::span<const KeptSegment> segments,
+                                      BlockSequence durable);
+
 // Whether the segment's slot holds another one by now.
 [[nodiscard]] Result<bool> was_used_again(VolumeDevice& device, const SegmentHeader& header);
 

@@ -27,6 +27,7 @@ class LogRecovery {
   // What lies behind a place where the next block is not.
   struct Ahead {
     bool proven = false;                // a block there says that the missing one was durable
+    bool elsewhere = false;             // the log went on in a slot without a readable header
     std::optional<std::uint32_t> next;  // the first whole one of this segment that is not void
     std::uint32_t end;                  // the first whole one of all
     std::vector<std::uint32_t> whole;   // all of them, if nothing is proven
@@ -42,7 +43,6 @@ class LogRecovery {
   // False: the log ends here.
   Result<bool> pass_bad_block(SegmentScan& scan, std::size_t number, const Ahead& ahead);
   Result<Ahead> look_ahead(SegmentScan& scan, std::size_t number);
-  Result<bool> later_proves(std::size_t number, std::uint64_t sequence);
   Result<> judge_index(std::size_t number);
   void skip_rest(std::size_t number);
   void skip_end(SegmentScan& scan, std::uint32_t end);
@@ -183,7 +183,7 @@ Result<> LogRecovery::enter(std::size_t number) {
   if (header.base_sequence <= expected) return {};
   bool proven = segments_[number].closed || given_.doubtful || given_.next_sequence > expected;
   if (!proven) {
-    auto later = later_proves(number - 1, expected);
+    auto later = any_proves(device_, std::span(segments_).subspan(number), BlockSequence(expected));
     if (!later) return std::unexpected(std::move(later.error()));
     proven = *later;
   }
@@ -226,7 +226,8 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   }
   // What a slot without a readable header holds was told of it.
   const bool given = given_.first_sequence <= expected && expected < given_.next_sequence;
-  if (given && !ahead.next && nothing_left(fault) && number + 1 == segments_.size()) return false;
+  const bool gone_on = nothing_left(fault) || ahead.elsewhere;
+  if (given && !ahead.next && gone_on && number + 1 == segments_.size()) return false;
   whole_ = false;
   if (unreadable) {
     find(Finding::Kind::kUnreadable, header, bad, ahead.end,
@@ -250,9 +251,10 @@ Result<bool> LogRecovery::pass_bad_block(SegmentScan& scan, std::size_t number,
   return true;
 }
 
-// Nothing of the segment is left here, and the one that comes next has not the next number: the
-// blocks were in a segment between the two.
+// The blocks were in a segment between this one and the next: nothing of this one is left here, and
+// the next has not the next number.
 bool LogRecovery::are_elsewhere(BlockFault fault, std::size_t number, const Ahead& ahead) const {
+  if (ahead.elsewhere) return number + 1 < segments_.size();
   const SegmentHeader& header = segments_[number].header;
   return nothing_left(fault) && ahead.end == footer_page(header.segment_bytes) &&
          !segments_[number].closed && gaps_.contains(header.sequence);
@@ -262,7 +264,7 @@ Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_
   const BlockSequence sequence = log_.start.next_sequence;
   const KeptSegment& here = segments_[number];
   // A footer vouches for all blocks of its segment.
-  Ahead ahead{here.closed, {}, footer_page(here.header.segment_bytes), {}};
+  Ahead ahead{.proven = here.closed, .end = footer_page(here.header.segment_bytes)};
   const bool over = ended_before(segments_, number, sequence, log_.start.last_crc);
   for (std::uint32_t from = scan.position() + 1; !(ahead.proven && ahead.next);) {
     auto found = scan.search(from);
@@ -276,26 +278,15 @@ Result<LogRecovery::Ahead> LogRecovery::look_ahead(SegmentScan& scan, std::size_
     ahead.proven |= (*found)->header.durable_sequence > sequence.value;
     from = (*found)->position + 1;
   }
+  // Without proof of their own, blocks here are what a crash left.
+  ahead.elsewhere = !ahead.proven && given_.begins.contains({sequence.value, log_.start.last_crc});
+  if (ahead.elsewhere) ahead.next.reset();
   ahead.proven |= given_.durable_sequence > sequence.value;
   if (ahead.proven) return ahead;
-  auto later = later_proves(number, sequence.value);
+  auto later = any_proves(device_, std::span(segments_).subspan(number + 1), sequence);
   if (!later) return std::unexpected(std::move(later.error()));
   ahead.proven = *later;
   return ahead;
-}
-
-// Whether a block of a later segment says that this one was durable.
-Result<bool> LogRecovery::later_proves(std::size_t number, std::uint64_t sequence) {
-  for (std::size_t later = number + 1; later < segments_.size(); ++later) {
-    const SegmentHeader& header = segments_[later].header;
-    if (header.base_sequence <= sequence) continue;
-    if (segments_[later].closed) return true;
-    SegmentScan scan(device_, header, footer_page(header.segment_bytes));
-    // Its first blocks may have been sealed before the one in question was durable.
-    auto proven = scan.proves(1, BlockSequence(sequence));
-    if (!proven || *proven) return proven;
-  }
-  return false;
 }
 
 // Nothing good follows in this segment: the log goes on with the next one, or behind a closed one.

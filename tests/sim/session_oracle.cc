@@ -262,6 +262,9 @@ void SessionOracle::walk(VolumeDevice& device, const RecoveredLog& log, std::siz
       joined = false;
     }
     const BlockHeader header = (*found)->header;
+    // What a crash left, where the log went on in a slot whose header the drive lost.
+    const auto known = blocks_.find(header.sequence);
+    if (!joined && known != blocks_.end() && known->second.slot.value != segment.slot) return;
     if (header.sequence >= at && header.sequence < end) {
       at = header.sequence + 1;
       previous_crc = header.crc;

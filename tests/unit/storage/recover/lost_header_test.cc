@@ -95,6 +95,55 @@ TEST_F(LostHeaderTest, ADamagedBlockInFrontOfALostHeaderIsNoTornTail) {
   EXPECT_GT(next_offset(log, "rare") + log.start.new_partitions.value, 1U);
 }
 
+// What a crash left in slot 0, one block torn and one whole, was never durable: the node went on in
+// slot 1.
+TEST_F(LostHeaderTest, WhatACrashLeftIsNotTakenForBlocksBehindALostHeader) {
+  forge_.begin(0);
+  blocks(2);
+  const ForgePlace good = forge_.place;
+  for (int i = 0; i < 2; ++i) {
+    forge_.message("void");
+    forge_.seal(good.sequence);
+    if (i == 0) slot(0)[forge_.last_offset + 200] ^= std::byte{1};
+  }
+  LogForge again(volume_, good, 2, "all", Offset(2));
+  again.begin(1);
+  for (int i = 0; i < 4; ++i) again.block();
+  const std::vector<std::byte> header(slot(1).begin(), slot(1).begin() + kPageBytes);
+  say_free(1);
+  RecoveredVolume recovered = recover();
+  EXPECT_EQ(kinds(recovered), Kinds{Finding::Kind::kCorruptHeader});
+  EXPECT_EQ(recovered.logs.at(kLog).messages, 2U);
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, again.place.sequence);
+
+  std::ranges::copy(header, slot(1).begin());
+  again.begin(2);
+  for (int i = 0; i < 3; ++i) again.block();
+  say_free(1);
+  recovered = recover();
+  EXPECT_EQ(kinds(recovered),
+            (Kinds{Finding::Kind::kCorruptHeader, Finding::Kind::kMissingSegment}));
+  EXPECT_EQ(recovered.logs.at(kLog).messages, 5U);
+  EXPECT_EQ(recovered.logs.at(kLog).start.next_sequence, again.place.sequence);
+}
+
+// The other way round: a power cut took the header in slot 1, and the node went on in slot 0.
+TEST_F(LostHeaderTest, ADamagedBlockTakesNothingBehindItAlthoughAVoidSlotHasOneOfItsNumber) {
+  forge_.begin(0);
+  blocks(2);
+  LogForge cut(volume_, forge_.place, 2, "all", Offset(2));
+  cut.begin(1);
+  cut.block();
+  say_free(1);
+  blocks(1);
+  const std::uint64_t damaged = forge_.last_offset;
+  blocks(3);
+  forge_.begin(2);
+  blocks(2);
+  slot(0)[damaged + 200] ^= std::byte{1};
+  EXPECT_EQ(recover().logs.at(kLog).messages, forge_.place.sequence.value - 1);
+}
+
 class LostBlockToo : public DamageTest, public testing::WithParamInterface<int> {};
 
 // With a block of its own damaged, the slot does not say all that it was given.
