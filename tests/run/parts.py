@@ -27,6 +27,7 @@ class Part:
     programs: list = field(default_factory=list)
     build: str = "release"
     goals: list = field(default_factory=list)
+    at_once: int = 1  # programs that run side by side: none of them needs a core to itself
 
 
 SANITIZER_ENV = {
@@ -46,10 +47,10 @@ def has(folder, pattern="*.cc"):
     return bool(glob.glob(f"{folder}/**/{pattern}", recursive=True))
 
 
-def gtest_part(name, what, build, folders, timeout_s):
+def gtest_part(name, what, build, folders, timeout_s, at_once=1):
     """folders: pairs of source folder and program under build/BUILD/tests; one without sources is
     left out."""
-    part = Part(name, what, timeout_s, build=build)
+    part = Part(name, what, timeout_s, build=build, at_once=at_once)
     for folder, binary in folders:
         if has(folder):
             path = f"build/{build}/tests/{binary}"
@@ -96,10 +97,11 @@ def all_parts():
     crash.programs += python_programs("crash")
     crash.goals.append("all")
     return [
-        gtest_part("unit", "unit tests", "release", units.values(), 240),
+        gtest_part("unit", "unit tests", "release", units.values(), 240,
+                   at_once=2),
         tidy_part(),
         gtest_part("asan", "unit tests and simulation, address and undefined-behaviour sanitizers",
-                   "asan", [*units.values(), sim], 420),
+                   "asan", [*units.values(), sim], 420, at_once=2),
         gtest_part("tsan", "unit tests of what has threads, thread sanitizer", "tsan",
                    [units["base"], units["storage"], units["dataplane"]], 300),
         gtest_part("sim", "whole nodes in one thread under seeds", "release", [sim], 240),

@@ -5,6 +5,8 @@ ONLY_PARTS and SKIP_PARTS (names, separated by spaces or commas) choose parts, F
 time of a fuzzer, V=1 shows all output. Full output of every program is kept in build/test-logs. The
 last line is `N passed, N failed, N skipped`; the exit code is not 0 when anything failed."""
 
+import functools
+import multiprocessing
 import os
 import re
 import shutil
@@ -34,13 +36,14 @@ class PartResult:
     def count(self, result):
         return sum(test.result == result for test in self.tests)
 
-    def fail(self, name, reason):
-        show(f"FAILED  {name}: {reason}")
-        self.tests.append(Test(name, FAILED, reason=reason))
-
 
 def show(text):
     print("  " + text, flush=True)
+
+
+def failure(name, reason):
+    show(f"FAILED  {name}: {reason}")
+    return Test(name, FAILED, reason=reason)
 
 
 def chosen(all_parts):
@@ -69,9 +72,10 @@ def build(result):
             show(text.strip() if text.startswith("  ") else text)
         outcome = process.run(command, BUILD_TIMEOUT_S, on_line, env)
     if outcome.timed_out:
-        result.fail(f"{part.name}.build", f"not done after {BUILD_TIMEOUT_S} s")
+        result.tests.append(failure(f"{part.name}.build", f"not done after {BUILD_TIMEOUT_S} s"))
     elif outcome.code != 0:
-        result.fail(f"{part.name}.build", f"`{' '.join(command)}` failed, see {log_path}")
+        result.tests.append(
+            failure(f"{part.name}.build", f"`{' '.join(command)}` failed, see {log_path}"))
     return outcome.code == 0 and not outcome.timed_out
 
 
@@ -113,10 +117,10 @@ def reported(program, reader, outcome, report_path):
             test.reason = test.reason or reason.get(test.name, "")
     else:
         tests = list(reader.tests)
-    failed = any(test.result == FAILED for test in tests)
-    if outcome.timed_out and not failed:
+    has_failed = any(test.result == FAILED for test in tests)
+    if outcome.timed_out and not has_failed:
         tests.append(Test(program.name, FAILED, reason="was stopped"))
-    elif outcome.code != 0 and not failed:
+    elif outcome.code != 0 and not has_failed:
         reason = f"ended with code {outcome.code}, though no test failed"
         tests.append(Test(program.name, FAILED, reason=reason))
     if program.kind == "gtest" and not os.path.exists(report_path):
@@ -126,8 +130,13 @@ def reported(program, reader, outcome, report_path):
     return tests
 
 
-def run_program(result, program, timeout_s):
-    base = f"{LOGS}/{result.part.name}-{program.name}"
+def run_program(part, program, deadline):
+    """The tests of the program and its figures."""
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        return [failure(program.name, f"not run: the part's {part.timeout_s} s were used up")], []
+    timeout_s = left_s if len(part.programs) == 1 else min(left_s, program.timeout_s)
+    base = f"{LOGS}/{part.name}-{program.name}"
     report_path = base + ".json"
     command = [word.replace("{report}", report_path) for word in without_aslr(program)]
     if program.kind == "gtest":
@@ -142,8 +151,7 @@ def run_program(result, program, timeout_s):
         try:
             outcome = process.run(command, timeout_s, on_line, env)
         except OSError as error:
-            result.fail(program.name, f"cannot be started: {error}")
-            return
+            return [failure(program.name, f"cannot be started: {error}")], []
     reader.flush()
     if outcome.timed_out:
         show(f"STOPPED {program.name}: not done after {timeout_s:.0f} s")
@@ -154,15 +162,30 @@ def run_program(result, program, timeout_s):
     for test in tests:
         if test.result == FAILED and test.name not in shown:
             show(f"FAILED  {test.name}: {test.reason}")
-    passed, failed, skipped = (sum(test.result == kind for test in tests)
-                               for kind in (PASSED, FAILED, SKIPPED))
-    show(f"{program.name}: {passed} passed, {failed} failed, {skipped} skipped "
-         f"in {outcome.seconds:.1f} s")
-    if failed:
+    counts = [sum(test.result == kind for test in tests) for kind in (PASSED, FAILED, SKIPPED)]
+    show("{}: {} passed, {} failed, {} skipped in {:.1f} s".format(
+        program.name, *counts, outcome.seconds))
+    if counts[1]:
         again = [word for word in program.command if word not in ("--report", "{report}")]
         show(f"again: {' '.join(again)}; all it said: {base}.log")
-    result.tests += tests
-    result.figures += reader.figures
+    return tests, reader.figures
+
+
+def begin_worker():
+    """It answers for what its program leaves behind. On Ctrl-C its parent tells it to end."""
+    process.adopt_orphans()
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+def run_programs(part):
+    """What run_program says of each, as they end."""
+    run = functools.partial(run_program, part, deadline=time.monotonic() + part.timeout_s)
+    if part.at_once == 1:
+        yield from map(run, part.programs)
+        return
+    with multiprocessing.Pool(part.at_once, begin_worker) as pool:
+        yield from pool.imap_unordered(run, part.programs)
 
 
 def run_part(part):
@@ -173,16 +196,11 @@ def run_part(part):
         show("no sources: nothing to run")
         return result
     if build(result):
-        deadline = time.monotonic() + part.timeout_s
-        for program in part.programs:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                result.fail(program.name, f"not run: the part's {part.timeout_s} s were used up")
-            else:
-                own_s = left_s if len(part.programs) == 1 else min(left_s, program.timeout_s)
-                run_program(result, program, own_s)
+        for tests, figures in run_programs(part):
+            result.tests += tests
+            result.figures += figures
         if not result.tests:
-            result.fail(part.name, "has sources, but not one test was executed")
+            result.tests.append(failure(part.name, "has sources, but not one test was executed"))
     result.seconds = time.monotonic() - start
     return result
 
