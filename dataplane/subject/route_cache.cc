@@ -6,20 +6,13 @@
 #include "base/check.h"
 
 namespace penstock {
-namespace {
-
-// Multiply-and-fold (the core of wyhash, Wang Yi).
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
-
-}  // namespace
 
 RouteCache::RouteCache(std::size_t key_bytes_max, std::size_t subject_bytes_max, std::uint64_t seed,
                        std::size_t entries)
-    : key_bytes_max_(key_bytes_max), stride_(key_bytes_max + subject_bytes_max), rng_(seed) {
-  for (std::uint64_t& secret : secret_) secret = rng_.next() | 1U;  // a multiplier is never 0
+    : key_bytes_max_(key_bytes_max),
+      stride_(key_bytes_max + subject_bytes_max),
+      rng_(seed),
+      secret_(make_hash_secret(rng_)) {
   const std::size_t bytes_each =
       stride_ + sizeof(Place) + sizeof(Set) / kWays + kHeardPerPlace * sizeof(std::uint32_t);
   const std::size_t sets = std::min(entries, kMemoryMax / bytes_each) / kWays;
@@ -29,21 +22,8 @@ RouteCache::RouteCache(std::size_t key_bytes_max, std::size_t subject_bytes_max,
   text_.resize(places_.size() * stride_);
 }
 
-std::uint64_t RouteCache::hash(std::span<const std::byte> bytes) const {
-  std::uint64_t h = secret_[1] ^ bytes.size();
-  while (bytes.size() >= 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data(), 8);
-    h = fold(h ^ word, secret_[0]);
-    bytes = bytes.subspan(8);
-  }
-  std::uint64_t word = 0;
-  std::memcpy(&word, bytes.data(), bytes.size());
-  return fold(fold(h ^ word, secret_[0]), secret_[1]);
-}
-
 const Route* RouteCache::find(std::span<const std::byte> key) {
-  hash_ = hash(key);
+  hash_ = hash(key, secret_);
   const std::size_t number = hash_ & (sets_.size() - 1);
   const std::uint32_t wanted = tag();
   Set& set = sets_[number];

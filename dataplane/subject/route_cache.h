@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "dataplane/ledger/fates.h"
 #include "storage/log/block_pool.h"
@@ -61,7 +62,6 @@ class RouteCache {
     Route route;
     std::size_t key_bytes = 0;
   };
-  [[nodiscard]] std::uint64_t hash(std::span<const std::byte> bytes) const;
   // Of the key last looked for.
   [[nodiscard]] std::uint32_t tag() const { return static_cast<std::uint32_t>(hash_ >> 32U) | 1U; }
   [[nodiscard]] std::size_t place_for_new(Set& set);
@@ -74,7 +74,7 @@ class RouteCache {
   std::size_t key_bytes_max_;
   std::size_t stride_;
   Rng rng_;
-  std::array<std::uint64_t, 2> secret_;
+  HashSecret secret_;
   std::vector<Set> sets_;
   std::vector<Place> places_;
   std::vector<std::byte> text_;       // of each place: key, then subject unless it is the key
