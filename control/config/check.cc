@@ -13,6 +13,7 @@
 #include "dataplane/door/pdp/wire.h"
 #include "dataplane/frame/ip_network.h"
 #include "dataplane/frame/port_addresses.h"
+#include "dataplane/ledger/stream_books.h"
 #include "dataplane/port/eal.h"
 #include "storage/format/segment.h"
 #include "storage/log/block_pool.h"
@@ -69,7 +70,7 @@ void check_presence(Check& check) {
   limit(check.config.ports.size(), kPortsMax, "port");
   limit(check.config.shards.size(), kShardsMax, "shard");
   limit(check.config.doors.size(), kOriginsMax, "door");
-  limit(check.config.streams.size(), kCapturesMax, "stream");
+  limit(check.config.streams.size(), kStreamPlacesMax, "stream");
 }
 
 void check_shard(Check& check, std::size_t i) {

@@ -1,6 +1,7 @@
 // What a configuration takes of the host's memory.
 #include "control/config/ports.h"
 #include "dataplane/door/pdp/node/session.h"
+#include "dataplane/ledger/stream_books.h"
 #include "storage/format/segment.h"
 #include "storage/log/block_pool.h"
 
@@ -17,6 +18,10 @@ constexpr std::uint64_t kProcessBytes = 96 * kMiB;
 // A shard's stack, capture tables, ledger and door map.
 constexpr std::uint64_t kShardBytes = 8 * kMiB;
 constexpr std::uint64_t kDoorBytes = 2 * kMiB;  // its cache of routes
+// Of each shard: its books, in memory and in the ledger.
+constexpr std::uint64_t kBytesPerStream = sizeof(StreamBook) + sizeof(MessageAccount);
+// In the tree of filters while it is made, with its tokens; of all shards together.
+constexpr std::uint64_t kBytesPerFilter = 1024;
 constexpr std::uint64_t kBytesPerFragment = 512;
 
 // The index of the segment being filled and of the one being closed, and the pages they are laid
@@ -50,8 +55,12 @@ std::uint64_t memory_bound(const Config& config) {
   for (const PortConfig& port : config.ports) {
     bytes += shards_of(port, config).size() * port.fragments * kBytesPerFragment;
   }
+  for (const StreamConfig& stream : config.streams) {
+    bytes += sizeof(StreamName) + stream.subjects.size() * kBytesPerFilter;
+  }
   for (const ShardConfig& shard : config.shards) {
     bytes += kShardBytes + config.doors.size() * kDoorBytes;
+    bytes += config.streams.size() * kBytesPerStream;
     for (const DoorConfig& door : config.doors) {
       if (door.kind == DoorKind::kPdp) bytes += pdp_memory(door.pdp);
     }

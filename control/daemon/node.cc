@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "control/config/node_files.h"
 #include "control/config/ports.h"
+#include "control/config/streams.h"
 #include "control/config/value.h"
 #include "control/daemon/ports.h"
 #include "dataplane/door/door_map.h"
@@ -64,6 +65,7 @@ Result<> Node::start(const volatile std::sig_atomic_t& stop) {
   if (auto started = start_ports(); !started) return started;
   if (auto created = create_ledger(); !created) return created;
   if (auto prepared = prepare_pdp(); !prepared) return prepared;
+  routing_ = routing_of(config_.streams);
   prepare_first_segments(stop);
   if (auto started = start_shards(*placement); !started) return started;
   publish_gauges();
@@ -154,9 +156,6 @@ Result<> Node::create_ledger() {
     for (const DoorConfig& door : config_.doors) {
       area.push_back({AccountKind::kDoor, number, door.name});
     }
-    for (const StreamConfig& stream : config_.streams) {
-      area.push_back({AccountKind::kStream, number, stream.name});
-    }
     const std::string name = fmt::format("{}", shard);
     area.push_back({AccountKind::kShard, number, name});
     area.push_back({AccountKind::kShardGauges, number, name});
@@ -165,8 +164,10 @@ Result<> Node::create_ledger() {
       if (door.kind == DoorKind::kPdp) area.push_back({AccountKind::kFrames, number, door.name});
     }
   }
-  auto created =
-      LedgerFile::create(ledger_path(config_.node), config_.node.name, areas, clock_.unix_now());
+  StreamPlaces streams{.names = {}, .most = config_.streams.size()};
+  for (const StreamConfig& stream : config_.streams) streams.names.push_back(stream.name);
+  auto created = LedgerFile::create(ledger_path(config_.node), config_.node.name, areas, streams,
+                                    clock_.unix_now());
   if (!created) return std::unexpected(std::move(created.error()));
   ledger_ = std::move(*created);
   return {};
@@ -232,8 +233,9 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
                  .start = std::move(volume.recovered.logs[log].start),
                  .channel = volume.channels[log].get(),
                  .doors = config_.doors,
-                 .streams = config_.streams,
+                 .routing = routing_,
                  .area = &ledger_->area(1 + shard),
+                 .stream_books = &ledger_->streams(shard),
                  .pdp = pdp_};
   if (plan.start.open) {
     const SlotIndex slot(plan.start.open->header.slot);

@@ -62,6 +62,7 @@ class Node {
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<LedgerFile> ledger_;
   std::unique_ptr<Handover> handover_;
+  std::shared_ptr<const Routing> routing_;
   PdpPlan pdp_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::vector<std::string> reported_;  // of each volume: what was last said about it

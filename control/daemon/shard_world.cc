@@ -58,25 +58,6 @@ LogOptions log_options(const ShardPlan& plan) {
           .drive_reads = plan.volume.kind != VolumeKind::kNull};
 }
 
-// The configuration was checked: its filters parse.
-std::vector<Stream> streams_of(const ShardPlan& plan) {
-  std::vector<Stream> streams;
-  for (const StreamConfig& stream : plan.streams) {
-    Stream made{.name = stream.name, .filters = {}};
-    for (const std::string& subject : stream.subjects) {
-      made.filters.push_back(SubjectFilter::parse(subject).value());
-    }
-    streams.push_back(std::move(made));
-  }
-  return streams;
-}
-
-std::vector<StreamId> ids_of(const ShardPlan& plan) {
-  std::vector<StreamId> ids;
-  for (const StreamConfig& stream : plan.streams) ids.push_back(stream_id(stream.name));
-  return ids;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<ShardWorld>> ShardWorld::make(ShardPlan& plan, Clock& clock) {
@@ -98,16 +79,17 @@ Result<std::unique_ptr<ShardWorld>> ShardWorld::make(ShardPlan& plan, Clock& clo
 
 ShardWorld::ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory,
                        std::unique_ptr<IoRing> ring)
-    : accounts_{plan.queues.size(), plan.doors.size(), plan.streams.size()},
+    : accounts_{plan.queues.size(), plan.doors.size()},
       area_(*plan.area),
       memory_(std::move(memory)),
       pool_(memory_.bytes(), plan.volume.block_bytes),
       ring_(std::move(ring)),
       rng_(Rng::from_kernel()),
-      intake_(area_.account<MessageAccount>(accounts_.shard()), door_accounts()),
+      intake_(area_.account<MessageAccount>(accounts_.shard()), door_accounts(),
+              *plan.stream_books),
       log_(log_options(plan), plan.start, pool_, *ring_, *plan.channel, clock, rng_, intake_),
-      stream_ids_(ids_of(plan)),
-      router_(streams_of(plan), [this](auto streams) { return add_set(streams); }) {
+      routing_(plan.routing),
+      router_(*routing_, [this](auto streams) { return add_set(streams); }) {
   intake_.set_log(log_);
 }
 
@@ -183,16 +165,16 @@ std::vector<MessageAccount*> ShardWorld::door_accounts() {
   return all;
 }
 
-Result<CaptureSetId> ShardWorld::add_set(std::span<const std::size_t> streams) {
+std::optional<CaptureSetId> ShardWorld::add_set(std::span<const std::uint32_t> streams) {
   std::array<StreamId, kCapturesMax> ids;
-  std::array<MessageAccount*, kCapturesMax> accounts;
-  std::size_t count = 0;
-  for (const std::size_t i : streams) {
-    ids[count] = stream_ids_[i];
-    accounts[count++] = &area_.account<MessageAccount>(accounts_.stream(i));
+  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing_->id(streams[i]);
+  CaptureTable& captures = log_.captures();
+  const auto set = captures.add_set(std::span(ids).first(streams.size()));
+  if (!set) return set;
+  const auto partitions = captures.partitions_of(*set);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    intake_.keep_books(partitions[i], streams[i]);
   }
-  auto set = log_.add_capture_set(std::span(ids).first(count));
-  if (set) intake_.add_set(*set, std::span(accounts).first(count));
   return set;
 }
 

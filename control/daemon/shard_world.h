@@ -14,17 +14,15 @@
 namespace penstock {
 
 // The order of a shard's accounts in its ledger area:
-// its ports, all doors, all streams, the shard, its gauges, its log's edge, and the frames of the
-// door that speaks PDP, if there is one.
+// its ports, all doors, the shard, its gauges, its log's edge, and the frames of the door that
+// speaks PDP, if there is one.
 struct ShardAccounts {
   std::size_t ports;
   std::size_t doors;
-  std::size_t streams;
 
   [[nodiscard]] std::size_t port(std::size_t i) const { return i; }
   [[nodiscard]] std::size_t door(std::size_t i) const { return ports + i; }
-  [[nodiscard]] std::size_t stream(std::size_t i) const { return ports + doors + i; }
-  [[nodiscard]] std::size_t shard() const { return ports + doors + streams; }
+  [[nodiscard]] std::size_t shard() const { return ports + doors; }
   [[nodiscard]] std::size_t gauges() const { return shard() + 1; }
   [[nodiscard]] std::size_t edge() const { return shard() + 2; }
   [[nodiscard]] std::size_t frames() const { return shard() + 3; }
@@ -53,7 +51,7 @@ struct ShardPlan {
   LogStart start;
   SegmentChannel* channel = nullptr;
   std::vector<DoorConfig> doors;
-  std::vector<StreamConfig> streams;
+  std::shared_ptr<const Routing> routing;
   struct Queue {
     std::uint16_t port;  // its number
     PortQueue* queue;
@@ -61,6 +59,7 @@ struct ShardPlan {
   };
   std::vector<Queue> queues;
   LedgerArea* area = nullptr;
+  StreamBooks* stream_books = nullptr;
   PdpPlan pdp;
 };
 
@@ -78,7 +77,7 @@ class ShardWorld {
   [[nodiscard]] Result<> open_doors(const ShardPlan& plan);
   void open_pdp(const ShardPlan& plan, std::size_t door);
   [[nodiscard]] std::vector<MessageAccount*> door_accounts();
-  [[nodiscard]] Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+  [[nodiscard]] std::optional<CaptureSetId> add_set(std::span<const std::uint32_t> streams);
 
   // In the order in which they depend on each other.
   ShardAccounts accounts_;
@@ -89,7 +88,7 @@ class ShardWorld {
   Rng rng_;
   Intake intake_;
   LogWriter log_;
-  std::vector<StreamId> stream_ids_;
+  std::shared_ptr<const Routing> routing_;
   StreamRouter router_;
   std::vector<std::unique_ptr<Door>> doors_;
   DoorMap map_;

@@ -75,13 +75,19 @@ void check_messages(Books& books, const std::string& name, const MessageAccount&
 
 // The books of one name over all shards; made when it first appears, in that order.
 template <class B>
-B& books_of(std::vector<B>& all, const std::string& name) {
-  const auto found = std::ranges::find(all, name, &B::name);
-  if (found != all.end()) return *found;
-  all.emplace_back();
-  all.back().name = name;
-  return all.back();
-}
+class BooksByName {
+ public:
+  explicit BooksByName(std::vector<B>& all) : all_(all) {}
+  B& of(const std::string& name) {
+    const auto [at, fresh] = places_.try_emplace(name, all_.size());
+    if (fresh) all_.emplace_back().name = name;
+    return all_[at->second];
+  }
+
+ private:
+  std::vector<B>& all_;
+  std::map<std::string, std::size_t> places_;
+};
 
 }  // namespace
 
@@ -95,19 +101,23 @@ Tally dropped(const MessageAccount& account) {
 
 Books take_books(const LedgerSnapshot& snapshot) {
   Books books;
+  BooksByName ports(books.ports);
+  BooksByName frames_of(books.frames);
+  BooksByName doors(books.doors);
+  BooksByName streams(books.streams);
   std::map<std::uint16_t, MessageAccount> doors_of_shard;
   for (const AccountSnapshot& account : snapshot.accounts) {
     switch (account.kind) {
       case AccountKind::kPort: {
         const auto port = account.as<PortAccount>();
         check_port(books, account, port);
-        add(books_of(books.ports, account.name).account, port);
+        add(ports.of(account.name).account, port);
         break;
       }
       case AccountKind::kFrames: {
         const auto frames = account.as<FrameAccount>();
         check_frames(books, account, frames);
-        add(books_of(books.frames, account.name).account, frames);
+        add(frames_of.of(account.name).account, frames);
         break;
       }
       case AccountKind::kDoor:
@@ -118,7 +128,7 @@ Books take_books(const LedgerSnapshot& snapshot) {
             books,
             fmt::format("{} {} of shard {}", door ? "door" : "stream", account.name, account.shard),
             messages);
-        add(books_of(door ? books.doors : books.streams, account.name).account, messages);
+        add((door ? doors : streams).of(account.name).account, messages);
         if (door) add(doors_of_shard[account.shard], messages);
         break;
       }
@@ -129,22 +139,20 @@ Books take_books(const LedgerSnapshot& snapshot) {
         add(books.total, messages);
         break;
       }
-      case AccountKind::kDevice:
-        books_of(books.ports, account.name).device = account.as<DeviceGauges>();
-        break;
+      case AccountKind::kDevice: ports.of(account.name).device = account.as<DeviceGauges>(); break;
       case AccountKind::kShardGauges:
       case AccountKind::kLogEdge:
       case AccountKind::kVolume: break;
     }
   }
   for (const MessageBooks& shard : books.shards) {
-    const auto doors = doors_of_shard.find(static_cast<std::uint16_t>(std::stoul(shard.name)));
-    if (doors == doors_of_shard.end()) continue;
+    const auto at_doors = doors_of_shard.find(static_cast<std::uint16_t>(std::stoul(shard.name)));
+    if (at_doors == doors_of_shard.end()) continue;
     const std::string name = fmt::format("doors of shard {}", shard.name);
-    expect_equal(books, name, "offered at its doors = offered to the shard", doors->second.offered,
-                 shard.account.offered);
+    expect_equal(books, name, "offered at its doors = offered to the shard",
+                 at_doors->second.offered, shard.account.offered);
     expect_equal(books, name, "in flight of its doors = in flight in its log",
-                 doors->second.in_flight, shard.account.in_flight);
+                 at_doors->second.in_flight, shard.account.in_flight);
   }
   return books;
 }

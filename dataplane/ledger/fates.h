@@ -159,8 +159,9 @@ inline constexpr std::array<FateInfo, kMessageFates> kMessageFateInfo{
      {"no_stream", FateClass::kDropped,
          "no stream's subjects match; declare a stream that captures it"},
      {"captures_full", FateClass::kDropped,
-         "captured by one more combination of streams than a shard remembers, 4,096, or by a "
-         "stream that its log has no room for; let fewer streams overlap"},
+         "captured by more than 32 streams, by one more combination of streams than a shard "
+         "remembers, or by one more stream than its log has known, 16,384 of each; let fewer "
+         "streams overlap"},
      {"too_large", FateClass::kDropped,
          "larger than a block can hold; raise the volume's block_bytes"},
      {"drive_slow", FateClass::kDropped,

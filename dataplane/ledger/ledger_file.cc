@@ -12,40 +12,20 @@
 
 #include "base/check.h"
 #include "dataplane/ledger/file_lock.h"
+#include "dataplane/ledger/ledger_layout.h"
 
 namespace penstock {
 namespace {
-
-constexpr std::uint64_t kMagic = 0x52474C4B54534E50;  // "PNSTKLGR"
-constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kAreaAlign = 64;  // areas of different threads share no cache line
-
-// Changes whenever a field is added anywhere.
-constexpr std::uint32_t kLayout = static_cast<std::uint32_t>(
-    sizeof(PortAccount) * 1'000'003 + sizeof(FrameAccount) * 100'003 +
-    sizeof(MessageAccount) * 10'007 + sizeof(ShardGauges) * 101 + sizeof(LogEdge) * 11 +
-    sizeof(DeviceGauges) * 7 + sizeof(VolumeGauges));
-
-// An area in the file: the sequence in a line of its own, then the two copies of the accounts.
-struct AreaLayout {
-  std::size_t at;
-  std::size_t payload_bytes;
-};
-struct AreaHead {
-  std::uint64_t sequence;
-  std::uint64_t payload_bytes;
-  std::byte pad[kAreaAlign - 16];
-};
-static_assert(sizeof(AreaHead) == kAreaAlign);
 
 // Where everything lies in a file that is to be made.
 struct LedgerPlan {
   std::vector<AccountEntry> entries;
   std::vector<AreaLayout> areas;
+  StreamLayout streams;
   std::size_t bytes = 0;
 };
 
-LedgerPlan plan_of(const std::vector<std::vector<AccountSpec>>& areas) {
+LedgerPlan plan_of(const std::vector<std::vector<AccountSpec>>& areas, std::size_t places) {
   LedgerPlan plan;
   for (std::size_t a = 0; a < areas.size(); ++a) {
     std::size_t offset = 0;
@@ -67,6 +47,8 @@ LedgerPlan plan_of(const std::vector<std::vector<AccountSpec>>& areas) {
     area.at = plan.bytes;
     plan.bytes = align_up(plan.bytes + sizeof(AreaHead) + 2 * area.payload_bytes, kAreaAlign);
   }
+  plan.streams = {.at = plan.bytes, .places = places, .shards = areas.size() - 1};
+  plan.bytes = plan.streams.end();
   return plan;
 }
 
@@ -91,8 +73,8 @@ std::size_t account_bytes(AccountKind kind) {
     case AccountKind::kPort: return sizeof(PortAccount);
     case AccountKind::kFrames: return sizeof(FrameAccount);
     case AccountKind::kDoor:
-    case AccountKind::kStream:
     case AccountKind::kShard: return sizeof(MessageAccount);
+    case AccountKind::kStream: return 0;
     case AccountKind::kShardGauges: return sizeof(ShardGauges);
     case AccountKind::kLogEdge: return sizeof(LogEdge);
     case AccountKind::kDevice: return sizeof(DeviceGauges);
@@ -107,23 +89,15 @@ void* LedgerArea::account_at(std::size_t n, std::size_t bytes) {
   return reinterpret_cast<std::byte*>(local_.data()) + accounts_[n].first;
 }
 
-void LedgerArea::publish() {
-  const std::uint64_t next = sequence_->load(std::memory_order_relaxed) + 1;
-  // release fence: a reader that sees one of the words below also sees that its copy was given up,
-  // which the sequence stored by the previous publish() told.
-  std::atomic_thread_fence(std::memory_order_release);
-  std::atomic<std::uint64_t>* copy = copies_ + (next % 2) * local_.size();
-  for (std::size_t i = 0; i < local_.size(); ++i) {
-    copy[i].store(local_[i], std::memory_order_relaxed);
-  }
-  // release: all words are visible before the sequence that points to them.
-  sequence_->store(next, std::memory_order_release);
-}
+void LedgerArea::publish() { publish_words(*sequence_, copies_, local_); }
 
 Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     const std::string& path, const std::string& node,
-    const std::vector<std::vector<AccountSpec>>& areas, UnixNanos now) {
-  const LedgerPlan plan = plan_of(areas);
+    const std::vector<std::vector<AccountSpec>>& areas, const StreamPlaces& streams,
+    UnixNanos now) {
+  CHECK(!areas.empty());
+  CHECK_LE(streams.names.size(), streams.most);
+  const LedgerPlan plan = plan_of(areas, streams.most);
   const std::string making = path + ".new";
   std::unique_ptr<LedgerFile> file(new LedgerFile);
   if (auto mapped = file->map(making, plan.bytes); !mapped) {
@@ -131,13 +105,15 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     return std::unexpected(std::move(mapped.error()));
   }
   LedgerHeader header{};
-  header.magic = kMagic;
-  header.version = kVersion;
-  header.layout = kLayout;
+  header.magic = kLedgerMagic;
+  header.version = kLedgerVersion;
+  header.layout = kLedgerLayout;
   header.started_unix_ns = now.value;
   header.pid = static_cast<std::uint64_t>(getpid());
   header.account_count = plan.entries.size();
   header.area_count = areas.size();
+  header.stream_places = streams.most;
+  header.streams_at = plan.streams.at;
   std::snprintf(header.node, sizeof header.node, "%s", node.c_str());
   std::memcpy(file->map_, &header, sizeof header);
   std::memcpy(file->map_ + sizeof header, plan.entries.data(),
@@ -151,10 +127,18 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     AreaHead head{};
     head.payload_bytes = layout.payload_bytes;
     std::memcpy(file->map_ + layout.at, &head, sizeof head);
-    auto* words = reinterpret_cast<std::atomic<std::uint64_t>*>(file->map_ + layout.at);
+    auto* words = reinterpret_cast<PublishedWord*>(file->map_ + layout.at);
     file->areas_[a].local_.assign(layout.payload_bytes / 8, 0);
     file->areas_[a].sequence_ = words;
     file->areas_[a].copies_ = words + sizeof(AreaHead) / 8;
+  }
+  auto* names = reinterpret_cast<StreamName*>(file->map_ + plan.streams.at);
+  for (std::size_t i = 0; i < streams.names.size(); ++i) {
+    std::snprintf(names[i].text, sizeof names[i].text, "%s", streams.names[i].c_str());
+  }
+  for (std::size_t shard = 0; shard < plan.streams.shards; ++shard) {
+    auto* books = reinterpret_cast<StreamBook*>(file->map_ + plan.streams.books_at(shard));
+    file->streams_.emplace_back(std::span(books, streams.most));
   }
   if (auto put = put_in_place(making, path); !put) {
     unlink(making.c_str());
@@ -188,121 +172,6 @@ LedgerFile::~LedgerFile() {
 void LedgerFile::mark_ended() {
   reinterpret_cast<std::atomic<std::uint64_t>*>(map_ + offsetof(LedgerHeader, ended))
       ->store(1, std::memory_order_release);
-}
-
-void AccountSnapshot::copy_to(void* into, std::size_t bytes) const {
-  CHECK_EQ(words.size() * 8, bytes);
-  std::memcpy(into, words.data(), bytes);
-}
-
-Result<LedgerReader> LedgerReader::open(const std::string& path) {
-  LedgerReader reader;
-  reader.fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (reader.fd_ < 0) return fail_errno(errno, "open the ledger " + path);
-  struct stat st{};
-  void* map = MAP_FAILED;
-  if (fstat(reader.fd_, &st) == 0 && st.st_size >= static_cast<off_t>(sizeof(LedgerHeader))) {
-    reader.bytes_ = static_cast<std::size_t>(st.st_size);
-    map = mmap(nullptr, reader.bytes_, PROT_READ, MAP_SHARED, reader.fd_, 0);
-  }
-  if (map == MAP_FAILED) {
-    return fail(Errc::kCorrupt, path + " is not a ledger: too short or cannot be mapped");
-  }
-  reader.map_ = static_cast<const std::byte*>(map);
-  LedgerHeader header{};
-  std::memcpy(&header, map, sizeof header);
-  if (header.magic != kMagic) return fail(Errc::kCorrupt, path + " is not a ledger");
-  if (header.version != kVersion || header.layout != kLayout) {
-    return fail(
-        Errc::kUnsupportedVersion,
-        path + " was made by another version of penstockd; use its own penstock to read it");
-  }
-  return reader;
-}
-
-LedgerReader::LedgerReader(LedgerReader&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      map_(std::exchange(other.map_, nullptr)),
-      bytes_(other.bytes_) {}
-
-LedgerReader::~LedgerReader() {
-  if (map_ != nullptr) munmap(const_cast<std::byte*>(map_), bytes_);
-  if (fd_ >= 0) close(fd_);
-}
-
-namespace {
-
-// One consistent copy of an area. The writer fills the copy that the sequence does not point to, so
-// a copy is good as long as the sequence has not moved; false: it moved every time.
-bool copy_area(const std::byte* at, std::vector<std::uint64_t>& words) {
-  const auto* sequence = reinterpret_cast<const std::atomic<std::uint64_t>*>(at);
-  const auto* source = sequence + sizeof(AreaHead) / 8;
-  for (int attempt = 0; attempt < 100'000; ++attempt) {
-    const std::uint64_t before = sequence->load(std::memory_order_acquire);
-    const auto* copy = source + (before % 2) * words.size();
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      words[i] = copy[i].load(std::memory_order_relaxed);
-    }
-    // acquire fence: the words were read before the sequence is read again.
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (sequence->load(std::memory_order_relaxed) == before) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
-Result<std::vector<std::vector<std::uint64_t>>> LedgerReader::copy_areas(
-    const LedgerHeader& header) const {
-  // What the header says is believed only as far as the file can hold it.
-  if (header.account_count > bytes_ / sizeof(AccountEntry) ||
-      header.area_count > bytes_ / sizeof(AreaHead)) {
-    return fail(Errc::kCorrupt, "the ledger is cut off");
-  }
-  std::size_t at =
-      align_up(sizeof header + header.account_count * sizeof(AccountEntry), kAreaAlign);
-  std::vector<std::vector<std::uint64_t>> areas(header.area_count);
-  for (auto& words : areas) {
-    if (at + sizeof(AreaHead) > bytes_) return fail(Errc::kCorrupt, "the ledger is cut off");
-    AreaHead head{};
-    std::memcpy(&head, map_ + at, sizeof head);
-    if (head.payload_bytes > (bytes_ - at - sizeof head) / 2) {
-      return fail(Errc::kCorrupt, "the ledger is cut off");
-    }
-    words.resize(head.payload_bytes / 8);
-    if (!copy_area(map_ + at, words)) {
-      return fail(Errc::kBusy, "the ledger is published faster than it can be read; try again");
-    }
-    at = align_up(at + sizeof head + 2 * head.payload_bytes, kAreaAlign);
-  }
-  return areas;
-}
-
-Result<LedgerSnapshot> LedgerReader::snapshot() const {
-  LedgerHeader header{};
-  std::memcpy(&header, map_, sizeof header);
-  LedgerSnapshot result;
-  result.node.assign(header.node, strnlen(header.node, sizeof header.node));
-  result.pid = header.pid;
-  result.alive = header.ended == 0 && is_file_locked(fd_);
-  result.ended = header.ended != 0;
-  result.started = UnixNanos(header.started_unix_ns);
-  auto areas = copy_areas(header);
-  if (!areas) return std::unexpected(std::move(areas.error()));
-  for (std::size_t i = 0; i < header.account_count; ++i) {
-    AccountEntry entry{};
-    std::memcpy(&entry, map_ + sizeof header + i * sizeof entry, sizeof entry);
-    const std::size_t bytes = account_bytes(entry.kind);
-    if (bytes == 0 || entry.area >= areas->size() || entry.offset > bytes_ ||
-        entry.offset + bytes > (*areas)[entry.area].size() * 8) {
-      return fail(Errc::kCorrupt, "the ledger's directory is damaged");
-    }
-    const auto* first = (*areas)[entry.area].data() + entry.offset / 8;
-    result.accounts.push_back({entry.kind, entry.shard,
-                               std::string(entry.name, strnlen(entry.name, sizeof entry.name)),
-                               std::vector<std::uint64_t>(first, first + bytes / 8)});
-  }
-  return result;
 }
 
 }  // namespace penstock

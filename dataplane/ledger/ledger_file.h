@@ -3,14 +3,12 @@
 // crashed one can be read.
 //
 //   LedgerHeader | AccountEntry * account_count | area | area | ...
+//   | StreamName * stream_places | StreamBook * stream_places of shard 0 | ... of shard 1 | ...
 //
-// An area belongs to one writing thread and holds two copies of its accounts. The writer fills the
-// copy that the area's sequence does not point to and then moves the sequence: a reader that saw
-// the same sequence before and after its copying has one consistent moment, even of a writer killed
-// at any point.
+// An area belongs to one writing thread and is published as a whole (published_words.h): a reader
+// sees one consistent moment of it.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,13 +19,14 @@
 #include "base/result.h"
 #include "base/units.h"
 #include "dataplane/ledger/account.h"
+#include "dataplane/ledger/stream_books.h"
 
 namespace penstock {
 
 enum class AccountKind : std::uint16_t {
   kPort = 1,  // PortAccount of one shard's queue
   kDoor,      // MessageAccount
-  kStream,    // MessageAccount
+  kStream,    // MessageAccount; has a place of its own instead of one in an area
   kShard,     // MessageAccount
   kShardGauges,
   kLogEdge,  // name: the volume's path
@@ -58,7 +57,9 @@ struct LedgerHeader {
   std::uint64_t pid;
   std::uint64_t account_count;
   std::uint64_t area_count;
-  std::uint64_t ended;  // 1: the daemon drained and ended in order
+  std::uint64_t stream_places;
+  std::uint64_t streams_at;  // bytes from the start of the file
+  std::uint64_t ended;       // 1: the daemon drained and ended in order
   char node[64];
 };
 
@@ -67,6 +68,12 @@ struct AccountSpec {
   AccountKind kind;
   std::uint16_t shard;
   std::string name;
+};
+
+// The streams that there are, by their places, and how many there is room for.
+struct StreamPlaces {
+  std::vector<std::string> names;
+  std::size_t most;
 };
 
 // The writing side of one area. One thread. Accounts are references into private memory; publish()
@@ -86,25 +93,28 @@ class LedgerArea {
 
   std::vector<std::uint64_t> local_;
   std::vector<std::pair<std::size_t, std::size_t>> accounts_;  // offset and bytes in local_
-  std::atomic<std::uint64_t>* sequence_ = nullptr;             // in the file
-  std::atomic<std::uint64_t>* copies_ = nullptr;               // in the file: two of local_.size()
+  PublishedWord* sequence_ = nullptr;                          // in the file
+  PublishedWord* copies_ = nullptr;                            // in the file: two of local_.size()
 };
 
 // Made by the daemon. Owns the mapping and holds the file's lock, which tells readers that it is
 // alive; the file stays.
 class LedgerFile {
  public:
-  // `areas[i]` lists the accounts of area i. The file appears whole or not at all; one of that name
+  // `areas[i]` lists the accounts of area i, of which each but the first is a shard's and has books
+  // of the streams besides. The file appears whole or not at all; one of that name
   // from an earlier daemon is kept as PATH.previous. One process at a time may have ledgers at
   // PATH: the caller sees to that.
   [[nodiscard]] static Result<std::unique_ptr<LedgerFile>> create(
       const std::string& path, const std::string& node,
-      const std::vector<std::vector<AccountSpec>>& areas, UnixNanos now);
+      const std::vector<std::vector<AccountSpec>>& areas, const StreamPlaces& streams,
+      UnixNanos now);
   ~LedgerFile();
   LedgerFile(const LedgerFile&) = delete;
   LedgerFile& operator=(const LedgerFile&) = delete;
 
   [[nodiscard]] LedgerArea& area(std::size_t i) { return areas_[i]; }
+  [[nodiscard]] StreamBooks& streams(std::size_t shard) { return streams_[shard]; }
   void mark_ended();
 
  private:
@@ -115,6 +125,7 @@ class LedgerFile {
   std::byte* map_ = nullptr;
   std::size_t bytes_ = 0;
   std::vector<LedgerArea> areas_;
+  std::vector<StreamBooks> streams_;
 };
 
 // A copy of one account.
@@ -160,6 +171,7 @@ class LedgerReader {
   LedgerReader() = default;
   [[nodiscard]] Result<std::vector<std::vector<std::uint64_t>>> copy_areas(
       const LedgerHeader& header) const;
+  [[nodiscard]] Result<> take_streams(const LedgerHeader& header, LedgerSnapshot& into) const;
 
   int fd_ = -1;  // open to ask for its lock
   const std::byte* map_ = nullptr;

@@ -32,22 +32,13 @@ Tally in_flight(const MessageAccount& account) {
 
 }  // namespace
 
-Intake::Intake(MessageAccount& shard, std::vector<MessageAccount*> doors)
-    : shard_(shard), doors_(std::move(doors)), sets_(CaptureTable::kSetsMax) {
+Intake::Intake(MessageAccount& shard, std::vector<MessageAccount*> doors, StreamBooks& streams)
+    : shard_(shard),
+      doors_(std::move(doors)),
+      streams_(streams),
+      partitions_(CaptureTable::kPartitionsMax),
+      changed_(CaptureTable::kPartitionsMax) {
   CHECK_LE(doors_.size(), kOriginsMax);
-  streams_.reserve(kCapturesMax);
-}
-
-void Intake::add_set(CaptureSetId set, std::span<MessageAccount* const> streams) {
-  std::uint32_t members = 0;
-  for (MessageAccount* stream : streams) {
-    const auto found = std::ranges::find(streams_, stream);
-    const auto bit = static_cast<std::size_t>(found - streams_.begin());
-    CHECK_LT(bit, kCapturesMax);
-    if (found == streams_.end()) streams_.push_back(stream);
-    members |= 1U << bit;
-  }
-  sets_[set.value] = members;
 }
 
 void Intake::turn_to(std::size_t origin, CaptureSetId set) {
@@ -110,11 +101,21 @@ void Intake::on_durable(const Block& block) {
 void Intake::settle() {
   flush_offered();
   for (MessageAccount* door : doors_) door->in_flight = in_flight(*door);
-  for (MessageAccount* stream : streams_) stream->in_flight = in_flight(*stream);
   // The shard's own is counted by the log itself, from its blocks: the books are checked against
   // it.
   const MessageCount count = log_->in_flight();
   shard_.in_flight = {count.messages, count.bytes};
+}
+
+void Intake::publish_streams(std::size_t most) {
+  flush_offered();
+  for (; most > 0 && changed_begin_ != changed_end_; --most) {
+    PartitionBooks& books = partitions_[changed_[changed_begin_++ % changed_.size()]];
+    MessageAccount& account = streams_.at(books.place);
+    account.in_flight = in_flight(account);
+    streams_.publish(books.place);
+    books.changed = false;
+  }
 }
 
 }  // namespace penstock

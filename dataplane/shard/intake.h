@@ -4,11 +4,10 @@
 // stored.
 #pragma once
 
-#include <bit>
 #include <span>
 #include <vector>
 
-#include "dataplane/ledger/account.h"
+#include "dataplane/ledger/stream_books.h"
 #include "storage/log/log_writer.h"
 
 namespace penstock {
@@ -17,14 +16,16 @@ namespace penstock {
 class Intake final : public LogObserver {
  public:
   // `doors[i]` is the account of origin i.
-  Intake(MessageAccount& shard, std::vector<MessageAccount*> doors);
+  Intake(MessageAccount& shard, std::vector<MessageAccount*> doors, StreamBooks& streams);
 
   // The log that messages go to; set once, before the first message.
   void set_log(LogWriter& log) { log_ = &log; }
 
-  // Names the accounts of the streams of a capture set, in its order. Before the set's first
+  // The place of a stream's books, by its partition of the log. Before the partition's first
   // message.
-  void add_set(CaptureSetId set, std::span<MessageAccount* const> streams);
+  void keep_books(std::uint32_t partition, std::size_t place) {
+    partitions_[partition].place = static_cast<std::uint32_t>(place);
+  }
 
   // A message of door `origin` for the streams of `set`.
   void offer(std::size_t origin, CaptureSetId set, const MessageView& message) {
@@ -60,17 +61,28 @@ class Intake final : public LogObserver {
   void on_written(const Block& block) override;
   void on_durable(const Block& block) override;
 
-  // Brings all accounts up to date; before they are published.
+  // Brings all accounts but those of streams up to date; before they are published.
   void settle();
+  // Publishes the books of streams that changed, `most` of them; the others have their turn later.
+  void publish_streams(std::size_t most = ~std::size_t{0});
 
  private:
   void turn_to(std::size_t origin, CaptureSetId set);
   void flush_offered();
-  // Calls it with the account of each stream of the set.
+  struct PartitionBooks {
+    std::uint32_t place = 0;
+    bool changed = false;  // since they were published
+  };
+  // Calls it with the account of each stream of the set, which changes.
   template <class F>
   void each_stream(CaptureSetId set, F&& use) {
-    for (std::uint32_t left = sets_[set.value]; left != 0; left &= left - 1) {
-      use(*streams_[static_cast<std::size_t>(std::countr_zero(left))]);
+    for (const std::uint32_t partition : log_->captures().partitions_of(set)) {
+      PartitionBooks& books = partitions_[partition];
+      if (!books.changed) {
+        books.changed = true;
+        changed_[changed_end_++ % changed_.size()] = partition;
+      }
+      use(streams_.at(books.place));
     }
   }
   void refuse(std::size_t origin, CaptureSetId set, Appended why, MessageCount count);
@@ -84,8 +96,11 @@ class Intake final : public LogObserver {
   LogObserver* observer_ = nullptr;
   MessageAccount& shard_;
   std::vector<MessageAccount*> doors_;
-  std::vector<std::uint32_t> sets_;       // by CaptureSetId: bit i is streams_[i]
-  std::vector<MessageAccount*> streams_;  // every one that is in a set, once
+  StreamBooks& streams_;
+  std::vector<PartitionBooks> partitions_;
+  std::vector<std::uint32_t> changed_;  // a ring: partitions whose books did, each once
+  std::uint64_t changed_begin_ = 0;
+  std::uint64_t changed_end_ = 0;
 };
 
 }  // namespace penstock

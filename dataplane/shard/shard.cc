@@ -23,6 +23,8 @@ std::span<const std::byte> ethernet_header(const rte_mbuf& packet) {
 
 // How old the published books may be. Readers see each publication as one consistent moment.
 constexpr std::int64_t kPublishEveryNs = 1'000'000;
+// Streams may be thousands: with so many each time they take under a hundredth of the shard's time.
+constexpr std::size_t kStreamsEachTime = 64;
 
 constexpr std::size_t kScratchBytes = 16 * 1024;  // longer than the longest frame of PDP
 
@@ -180,10 +182,16 @@ void Shard::transmit_answers(Side& port) {
 void Shard::publish_if_due(MonotonicNanos now) {
   if (now < publish_at_) return;
   publish_at_ = now + kPublishEveryNs;
-  publish();
+  publish_own();
+  parts_.intake->publish_streams(kStreamsEachTime);
 }
 
 void Shard::publish() {
+  publish_own();
+  parts_.intake->publish_streams();
+}
+
+void Shard::publish_own() {
   parts_.intake->settle();
   for (Side& port : sides_) port.account->held = port.decoder->held();
   const LogCounters& log = parts_.log->counters();

@@ -66,6 +66,7 @@ class Shard {
   [[nodiscard]] bool step_drain();
   [[nodiscard]] bool all_durable() const { return marked_ && parts_.log->drained(); }
 
+  // All books as they are now.
   void publish();
 
  private:
@@ -98,6 +99,7 @@ class Shard {
   void answer(Side& port, rte_mbuf* packet, const Verdict& verdict);
   void transmit_answers(Side& port);
   void publish_if_due(MonotonicNanos now);
+  void publish_own();
 
   ShardParts parts_;
   std::vector<Side> sides_;

@@ -2,61 +2,55 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-
-#include "base/check.h"
 
 namespace penstock {
 namespace {
 
-constexpr std::size_t kPlaces = 2 * StreamRouter::kSetsMax;
-static_assert(std::has_single_bit(kPlaces));
-static_assert(StreamRouter::kSetsMax == 4096 && CaptureTable::kPartitionsMax == 16384,
-              "the help of MessageFate::kCapturesFull states both");
+static_assert(CaptureTable::kSetsMax == 16384 && CaptureTable::kPartitionsMax == 16384 &&
+                  kCapturesMax == 32,
+              "the help of MessageFate::kCapturesFull states them");
+
+// Streams that a subject is captured by, each once.
+class Captures {
+ public:
+  void add(std::uint32_t stream) {
+    if (size_ == streams_.size()) tidy();
+    if (size_ == streams_.size()) {
+      too_many_ = true;
+    } else {
+      streams_[size_++] = stream;
+    }
+  }
+  // In ascending order; nothing when they are more than a message can have.
+  [[nodiscard]] std::optional<std::span<const std::uint32_t>> all() {
+    tidy();
+    if (too_many_ || size_ > kCapturesMax) return std::nullopt;
+    return std::span(streams_).first(size_);
+  }
+
+ private:
+  // A stream comes once for each of its filters that match.
+  void tidy() {
+    const std::span known = std::span(streams_).first(size_);
+    std::ranges::sort(known);
+    size_ -= std::ranges::unique(known).size();
+  }
+  std::array<std::uint32_t, 2 * kCapturesMax> streams_;
+  std::size_t size_ = 0;
+  bool too_many_ = false;
+};
 
 }  // namespace
 
-StreamRouter::StreamRouter(std::vector<Stream> streams, AddSet add_set)
-    : streams_(std::move(streams)), add_set_(std::move(add_set)), known_(kPlaces) {
-  CHECK_LE(streams_.size(), kStreamsMax);
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const StreamBits alone = StreamBits{1} << i;
-    if (!set_of(alone)) refused_ |= alone;
-  }
-}
-
-std::expected<CaptureSetId, MessageFate> StreamRouter::match(std::string_view subject) {
-  StreamBits matched = 0;
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    const bool captures = std::ranges::any_of(
-        streams_[i].filters, [&](const SubjectFilter& filter) { return filter.matches(subject); });
-    if (captures) matched |= StreamBits{1} << i;
-  }
-  if (matched == 0) return std::unexpected(MessageFate::kNoStream);
-  if ((matched & refused_) != 0) return std::unexpected(MessageFate::kCapturesFull);
-  return set_of(matched);
-}
-
-std::expected<CaptureSetId, MessageFate> StreamRouter::set_of(StreamBits streams) {
-  Known& known = place_of(streams);
-  if (known.streams != 0) return known.set;
-  if (sets_ == kSetsMax) return std::unexpected(MessageFate::kCapturesFull);
-  std::array<std::size_t, kStreamsMax> members;
-  std::size_t count = 0;
-  for (StreamBits left = streams; left != 0; left &= left - 1) {
-    members[count++] = static_cast<std::size_t>(std::countr_zero(left));
-  }
-  const auto set = add_set_(std::span(members).first(count));
+std::expected<CaptureSetId, MessageFate> StreamRouter::match(std::string_view subject) const {
+  Captures captures;
+  routing_->matcher().match(subject, [&](std::uint32_t stream) { captures.add(stream); });
+  const auto streams = captures.all();
+  if (!streams) return std::unexpected(MessageFate::kCapturesFull);
+  if (streams->empty()) return std::unexpected(MessageFate::kNoStream);
+  const auto set = add_set_(*streams);
   if (!set) return std::unexpected(MessageFate::kCapturesFull);
-  known = {streams, *set};
-  ++sets_;
   return *set;
-}
-
-StreamRouter::Known& StreamRouter::place_of(StreamBits streams) {
-  std::size_t at = streams * 0x9E3779B97F4A7C15ULL >> (64 - std::bit_width(kPlaces - 1));
-  while (known_[at].streams != 0 && known_[at].streams != streams) at = (at + 1) % kPlaces;
-  return known_[at];
 }
 
 }  // namespace penstock

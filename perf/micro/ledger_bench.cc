@@ -36,20 +36,19 @@ void count_four_words(benchmark::State& state) {
 }
 BENCHMARK(count_four_words);
 
-// The accounts of a shard with one port, two doors and two streams.
+// The accounts of a shard with one port and two doors.
 void ledger_publish(benchmark::State& state) {
   const std::vector<AccountSpec> shard{
       {AccountKind::kPort,        0, "lan0"  },
       {AccountKind::kDoor,        0, "syslog"},
       {AccountKind::kDoor,        0, "lines" },
-      {AccountKind::kStream,      0, "logs"  },
-      {AccountKind::kStream,      0, "all"   },
       {AccountKind::kShard,       0, "0"     },
       {AccountKind::kShardGauges, 0, "0"     },
       {AccountKind::kLogEdge,     0, "main"  }
   };
   std::filesystem::create_directories("build/perf");
-  const auto ledger = LedgerFile::create("build/perf/micro.ledger", "micro", {{}, shard}, {});
+  const auto ledger =
+      LedgerFile::create("build/perf/micro.ledger", "micro", {{}, shard}, {{}, 0}, {});
   CHECK(ledger.has_value());
   for (auto _ : state) (*ledger)->area(1).publish();
   std::size_t bytes = 0;
@@ -57,6 +56,21 @@ void ledger_publish(benchmark::State& state) {
   count(state, {.items = shard.size(), .bytes = bytes});
 }
 BENCHMARK(ledger_publish);
+
+// Streams whose books changed, one after the other of so many.
+void ledger_publish_stream(benchmark::State& state) {
+  const std::size_t streams = size_of(state);
+  std::vector<StreamBook> file(streams);
+  StreamBooks books(file);
+  std::size_t place = 0;
+  for (auto _ : state) {
+    books.at(place).offered.add(1);
+    books.publish(place);
+    place = place + 1 == streams ? 0 : place + 1;
+  }
+  count(state, {.bytes = sizeof(MessageAccount)});
+}
+BENCHMARK(ledger_publish_stream)->Arg(1)->Arg(10'000);
 
 }  // namespace
 }  // namespace penstock::micro

@@ -20,11 +20,13 @@ struct Counter {
 void lines_split(benchmark::State& state) {
   const auto subject =
       SubjectTemplate::compile("lines.{door}", subject_variables(DoorProtocol::kLine));
-  StreamRouter router(
+  Rng rng(1);
+  const Routing routing(
       {
           {"all", {SubjectFilter::parse(">").value()}}
   },
-      [](auto) { return CaptureSetId(0); });
+      rng);
+  StreamRouter router(routing, [](auto) { return CaptureSetId(0); });
   MessageAccount account;
   Door door({.name = "lines", .protocol = DoorProtocol::kLine, .subject = subject.value()}, router,
             account);

@@ -39,7 +39,9 @@ void route_new(benchmark::State& state) {
   for (const std::string_view filter : {"syslog.>", "syslog.*.err.>", "*.local0.>", "lines.>"}) {
     streams.push_back({std::string(filter), {SubjectFilter::parse(filter).value()}});
   }
-  StreamRouter router(std::move(streams), [](auto) { return CaptureSetId(0); });
+  Rng rng(1);
+  const Routing routing(std::move(streams), rng);
+  StreamRouter router(routing, [](auto) { return CaptureSetId(0); });
   std::uint64_t sender = 0;
   for (auto _ : state) {
     const auto key = key_of(++sender);

@@ -112,7 +112,7 @@ void fill_open_segment(Volume& volume, std::vector<KeptSegment> closed, bool ord
                  .block_bytes = kBlockBytes},
                 start, pool, *ring, channel, clock, rng, ignore);
   const StreamId all = stream_id(kStream);
-  const CaptureSetId set = log.add_capture_set({&all, 1}).value();
+  const CaptureSetId set = log.captures().add_set({&all, 1}).value();
   const std::string payload(1000, 'x');
   MessageView message;
   message.subject = "perf.recovery";

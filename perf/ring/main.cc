@@ -18,6 +18,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/clock.h"
+#include "control/config/streams.h"
 #include "control/daemon/shard_world.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/eal.h"
@@ -93,14 +94,14 @@ class Bench {
          {AccountKind::kDoor, 0, "lines"},
          {AccountKind::kDoor, 0, "syslog"},
          {AccountKind::kDoor, 0, "pdp"},
-         {AccountKind::kStream, 0, "all"},
          {AccountKind::kShard, 0, "0"},
          {AccountKind::kShardGauges, 0, "0"},
          {AccountKind::kLogEdge, 0, "null"},
          {AccountKind::kFrames, 0, "pdp"}}
     };
     ledger_ =
-        LedgerFile::create("build/perf/ring.ledger", "ring", areas, clock_.unix_now()).value();
+        LedgerFile::create("build/perf/ring.ledger", "ring", areas, {{"all"}, 1}, clock_.unix_now())
+            .value();
     plan_.volume.kind = VolumeKind::kNull;
     plan_.volume_id = VolumeId{std::byte{1}};
     plan_.hugepages = true;
@@ -110,14 +111,14 @@ class Bench {
         {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"} },
         {.name = "pdp",    .kind = DoorKind::kPdp,    .listen = {"*:7373"}}
     };
-    plan_.streams = {
-        {.name = "all", .subjects = {">"}}
-    };
+    const StreamConfig all{.name = "all", .subjects = {">"}};
+    plan_.routing = routing_of({&all, 1});
     FrameOptions frame;
     frame.ethernet_address = kEthernetAddress;
     frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
     plan_.queues.push_back({.port = 0, .queue = packets_.get(), .frame = frame});
     plan_.area = &ledger_->area(1);
+    plan_.stream_books = &ledger_->streams(0);
     plan_.pdp.ports = {
         {.ethernet = kEthernetAddress, .mtu = 9000}
     };
@@ -141,7 +142,7 @@ class Bench {
   // none.
   [[nodiscard]] double stored_share(unsigned messages_each) {
     shard_->publish();
-    const auto& shard = ledger_->area(1).account<MessageAccount>(ShardAccounts{1, 3, 1}.shard());
+    const auto& shard = ledger_->area(1).account<MessageAccount>(ShardAccounts{1, 3}.shard());
     return static_cast<double>(shard.offered.count) / (static_cast<double>(piped_) * messages_each);
   }
   // Messages of a packet, and their bytes.

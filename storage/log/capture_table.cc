@@ -2,54 +2,61 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
+#include "base/check.h"
 
 namespace penstock {
+namespace {
+
+std::uint64_t hash_of(std::span<const StreamId> streams) {
+  constexpr std::uint64_t kMultiplier = 0xD6E8FEB86659FD93;  // odd, and with as many ones as zeros
+  std::uint64_t hash = streams.size();
+  for (const StreamId stream : streams) hash = fold(hash ^ stream.value, kMultiplier);
+  return hash;
+}
+
+}  // namespace
 
 CaptureTable::CaptureTable() {
   partitions_.reserve(kPartitionsMax);
   sets_.reserve(kSetsMax);
 }
 
-Result<std::uint32_t> CaptureTable::add_partition(StreamId stream, Offset next_offset) {
-  const auto found = std::ranges::find(partitions_, stream, &Partition::stream);
-  if (found != partitions_.end()) {
-    return static_cast<std::uint32_t>(found - partitions_.begin());
-  }
-  if (partitions_.size() == kPartitionsMax) {
-    return fail(Errc::kNoSpace, fmt::format("a log holds at most {} streams", kPartitionsMax));
-  }
+std::optional<std::uint32_t> CaptureTable::add_partition(StreamId stream, Offset next_offset) {
+  const auto known = partition_index_.find(
+      stream.value, [&](std::uint32_t number) { return partitions_[number].stream == stream; });
+  if (known) return known;
+  if (partitions_.size() == kPartitionsMax) return std::nullopt;
   Partition partition{};
   partition.stream = stream;
   partition.next_offset = next_offset;
   partition.placed_offset = next_offset;
   partition.durable_offset = next_offset;
   partition.first_offset = next_offset;
+  const auto number = static_cast<std::uint32_t>(partitions_.size());
   partitions_.push_back(partition);
-  return static_cast<std::uint32_t>(partitions_.size() - 1);
+  partition_index_.add(stream.value, number);
+  return number;
 }
 
-Result<CaptureSetId> CaptureTable::add_set(std::span<const StreamId> streams) {
-  if (streams.empty() || streams.size() > kCapturesMax) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("a message is captured by {} streams; 1 to {} are possible",
-                            streams.size(), kCapturesMax));
-  }
-  for (CaptureSetId known{0}; known.value < sets_.size(); ++known) {
-    if (std::ranges::equal(streams_of(known), streams)) return known;
-  }
-  if (sets_.size() == kSetsMax) {
-    return fail(Errc::kNoSpace, fmt::format("more than {} combinations of streams", kSetsMax));
-  }
+std::optional<CaptureSetId> CaptureTable::add_set(std::span<const StreamId> streams) {
+  CHECK(!streams.empty() && streams.size() <= kCapturesMax);
+  const std::uint64_t hash = hash_of(streams);
+  const auto known = set_index_.find(hash, [&](std::uint32_t number) {
+    return std::ranges::equal(partitions_of(CaptureSetId(number)), streams, {},
+                              [&](std::uint32_t i) { return partitions_[i].stream; });
+  });
+  if (known) return CaptureSetId(*known);
+  if (sets_.size() == kSetsMax) return std::nullopt;
   Set set;
   for (const StreamId stream : streams) {
-    auto partition = add_partition(stream, new_offset_);
-    if (!partition) return std::unexpected(std::move(partition.error()));
-    set.streams[set.size] = stream;
+    const auto partition = add_partition(stream, new_offset_);
+    if (!partition) return std::nullopt;
     set.partitions[set.size++] = *partition;
   }
+  const auto number = static_cast<std::uint32_t>(sets_.size());
   sets_.push_back(set);
-  return CaptureSetId(static_cast<std::uint32_t>(sets_.size() - 1));
+  set_index_.add(hash, number);
+  return CaptureSetId(number);
 }
 
 }  // namespace penstock

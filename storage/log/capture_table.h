@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <optional>
+#include <span>
 #include <vector>
 
-#include "base/result.h"
 #include "storage/log/block_pool.h"
+#include "storage/log/number_index.h"
 
 namespace penstock {
 
@@ -24,26 +26,24 @@ struct Partition {
   std::uint32_t last_block = 0;
 };
 
-// One thread. Bounded: all memory is taken by the constructor, and errors alone allocate.
+// One thread. Bounded: all memory is taken by the constructor.
 class CaptureTable {
  public:
-  static constexpr std::size_t kSetsMax = 4096;
+  static constexpr std::size_t kSetsMax = 16384;
   static constexpr std::size_t kPartitionsMax = 16384;
 
   CaptureTable();
 
   // Where the partition of a stream that is new to the log begins.
   void begin_new_at(Offset offset) { new_offset_ = offset; }
-  // The number of the stream's partition, made when it is new. kNoSpace when the table is full.
-  [[nodiscard]] Result<std::uint32_t> add_partition(StreamId stream, Offset next_offset);
-  // The same streams in the same order give the same id.
-  [[nodiscard]] Result<CaptureSetId> add_set(std::span<const StreamId> streams);
+  // The number of the stream's partition, made when it is new. Nothing when the table is full.
+  [[nodiscard]] std::optional<std::uint32_t> add_partition(StreamId stream, Offset next_offset);
+  // Of 1 to kCapturesMax streams; the same ones in the same order give the same id. Nothing when
+  // one of the tables is full.
+  [[nodiscard]] std::optional<CaptureSetId> add_set(std::span<const StreamId> streams);
 
   [[nodiscard]] std::span<const std::uint32_t> partitions_of(CaptureSetId set) const {
     return std::span(sets_[set.value].partitions).first(sets_[set.value].size);
-  }
-  [[nodiscard]] std::span<const StreamId> streams_of(CaptureSetId set) const {
-    return std::span(sets_[set.value].streams).first(sets_[set.value].size);
   }
   [[nodiscard]] Partition& at(std::uint32_t partition) { return partitions_[partition]; }
   [[nodiscard]] std::span<Partition> all() { return partitions_; }
@@ -51,13 +51,14 @@ class CaptureTable {
 
  private:
   struct Set {
-    std::size_t size = 0;
-    std::array<StreamId, kCapturesMax> streams;
+    std::uint32_t size = 0;
     std::array<std::uint32_t, kCapturesMax> partitions;
   };
   Offset new_offset_{0};
   std::vector<Partition> partitions_;
+  NumberIndex partition_index_{kPartitionsMax};
   std::vector<Set> sets_;
+  NumberIndex set_index_{kSetsMax};
 };
 
 }  // namespace penstock

@@ -52,14 +52,6 @@ LogWriter::LogWriter(const LogOptions& options, const LogStart& start, BlockPool
   if (start.open) resume(*start.open);
 }
 
-Result<CaptureSetId> LogWriter::add_capture_set(std::span<const StreamId> streams) {
-  return captures_.add_set(streams);
-}
-
-std::span<const StreamId> LogWriter::capture_set(CaptureSetId id) const {
-  return captures_.streams_of(id);
-}
-
 Appended LogWriter::append_to_new_block(CaptureSetId set, std::size_t origin,
                                         const MessageView& message) {
   if (!builder_.fits_empty(set, message, options_.block_bytes)) return Appended::kTooLarge;

@@ -135,7 +135,7 @@ struct LogCounters {
   std::int32_t last_errno = 0;
 };
 
-// One thread. Nothing is allocated after construction and add_capture_set().
+// One thread. Nothing is allocated after construction.
 class LogWriter {
  public:
   // Pool, ring, channel, clock, rng and observer outlive the log.
@@ -144,10 +144,8 @@ class LogWriter {
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // The partitions that a message of this set goes to; 1..kCapturesMax streams, each once. The same
-  // set gives the same id. kNoSpace when the bounded table is full.
-  [[nodiscard]] Result<CaptureSetId> add_capture_set(std::span<const StreamId> streams);
-  [[nodiscard]] std::span<const StreamId> capture_set(CaptureSetId id) const;
+  // The sets of partitions that messages go to. Others add sets and look at them only.
+  [[nodiscard]] CaptureTable& captures() { return captures_; }
 
   // Copies the message into the open block. The view may die right after. The subject is not empty.
   [[nodiscard]] Appended append(CaptureSetId set, std::size_t origin, const MessageView& message) {

@@ -1,6 +1,7 @@
 #include "storage/volume/volume.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -152,10 +153,9 @@ Result<Volume> Volume::open(std::unique_ptr<VolumeDevice> device) {
 
 Result<> Volume::add_streams(std::span<const std::string> names) {
   Catalogue grown = catalogue_;
+  std::set<std::string_view> known(catalogue_.streams.begin(), catalogue_.streams.end());
   for (const std::string& name : names) {
-    if (std::ranges::find(grown.streams, name) == grown.streams.end()) {
-      grown.streams.push_back(name);
-    }
+    if (known.insert(name).second) grown.streams.push_back(name);
   }
   if (grown.streams.size() == catalogue_.streams.size()) return {};
   ++grown.revision;

@@ -43,7 +43,8 @@ class StorageOfANode {
     if (!volumes) return std::unexpected(std::move(volumes.error()));
     volume_ = std::move(volumes->front());
     const std::vector<std::vector<AccountSpec>> areas(1);
-    auto ledger = LedgerFile::create(folder_ + "/ledger", "node", areas, clock_.unix_now());
+    auto ledger =
+        LedgerFile::create(folder_ + "/ledger", "node", areas, {{}, 0}, clock_.unix_now());
     if (!ledger) return std::unexpected(std::move(ledger.error()));
     ledger_ = std::move(*ledger);
     return start_log();
@@ -94,7 +95,7 @@ class StorageOfANode {
                    .block_bytes = kBlockBytes},
         start, pool_, *ring_, *volume_.channels.at(LogNumber(0)), clock_, rng_, observer_);
     const StreamId all = stream_id("all");
-    set_ = log_->add_capture_set({&all, 1}).value();
+    set_ = log_->captures().add_set({&all, 1}).value();
     return {};
   }
 

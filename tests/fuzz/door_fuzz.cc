@@ -6,6 +6,7 @@
 
 #include "dataplane/door/door.h"
 #include "tests/fuzz/fuzz_input.h"
+#include "tests/lib/make_routing.h"
 
 using namespace penstock;
 
@@ -49,7 +50,8 @@ Lines split(std::string_view text) {
 
 // Made once: the memory of a door's routes costs more than a thousand datagrams.
 Door& door_of(DoorProtocol protocol, std::size_t choice, MessageAccount& account) {
-  static StreamRouter router({}, [](auto) { return CaptureSetId(0); });
+  static const Routing routing = test::make_routing({});
+  static StreamRouter router(routing, [](auto) { return CaptureSetId(0); });
   static std::array<std::array<std::unique_ptr<Door>, kTemplates.size()>, 3> doors;
   auto& door = doors.at(static_cast<std::size_t>(protocol)).at(choice);
   if (door == nullptr) {

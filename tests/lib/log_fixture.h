@@ -105,7 +105,7 @@ class LogFixture {
                                                .producers = options.producers},
                                     log.start, pool_, *ring_, channel_, clock_, rng_, observer);
     const StreamId all = stream_id("all");
-    set_ = log_->add_capture_set({&all, 1}).value();
+    set_ = log_->captures().add_set({&all, 1}).value();
   }
 
   // Appends, stepping everything while there is no room.

@@ -12,6 +12,7 @@
 #include "dataplane/door/pdp/node/node.h"
 #include "storage/format/page.h"
 #include "storage/ring/io_ring_linux.h"
+#include "tests/lib/make_routing.h"
 #include "tests/lib/ring_in_front.h"
 
 namespace penstock::pdp {
@@ -88,7 +89,7 @@ class NodeOnNoDrive {
     node_.reset();
     router_.reset();
     log_.reset();
-    intake_ = std::make_unique<Intake>(shard_, std::vector<MessageAccount*>{&door_});
+    intake_ = std::make_unique<Intake>(shard_, std::vector<MessageAccount*>{&door_}, streams_);
     for (std::uint32_t slot = 0; slot < 8; ++slot) {
       static_cast<void>(channel_.ready.push({.slot = SlotIndex(slot), .file = {}, .oldest = {}}));
     }
@@ -100,15 +101,11 @@ class NodeOnNoDrive {
                                                   .producers = 16},
                                        start, pool_, ring_, channel_, clock_, rng_, *intake_);
     intake_->set_log(*log_);
-    router_ = std::make_unique<StreamRouter>(
-        std::vector<Stream>{
-            {.name = "app", .filters = {SubjectFilter::parse("app.>").value()}}
-    },
-        [this](std::span<const std::size_t>) {
-          auto set = log_->add_capture_set(std::array{stream_id("app")});
-          if (set) intake_->add_set(*set, std::array{&stream_});
-          return set;
-        });
+    router_ = std::make_unique<StreamRouter>(routing_, [this](auto) {
+      const auto set = log_->captures().add_set(std::array{stream_id("app")});
+      intake_->keep_books(log_->captures().partitions_of(set.value())[0], 0);
+      return set;
+    });
     node_ = std::make_unique<PdpNode>(std::move(options), Secrets::Seed{}, *intake_, *router_,
                                       *log_, sends_to_, frames_);
     intake_->set_observer(*node_);
@@ -173,10 +170,15 @@ class NodeOnNoDrive {
   SegmentChannel channel_;
   MessageAccount shard_;
   MessageAccount door_;
-  MessageAccount stream_;
+  std::vector<StreamBook> stream_books_ = std::vector<StreamBook>(1);
+  StreamBooks streams_{stream_books_};
+  MessageAccount& stream_ = streams_.at(0);
   FrameAccount frames_;
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<LogWriter> log_;
+  Routing routing_ = test::make_routing({
+      {"app", {"app.>"}}
+  });
   std::unique_ptr<StreamRouter> router_;
   std::unique_ptr<PdpNode> node_;
 };

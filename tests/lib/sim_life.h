@@ -67,7 +67,7 @@ class SimLife {
                                                .producers = options.sessions == 0 ? 0U : 64U},
                                     log.start, pool_, *ring_, channel_, clock, rng_, observer_);
     const StreamId all = stream_id("all");
-    set_ = log_->add_capture_set({&all, 1}).value();
+    set_ = log_->captures().add_set({&all, 1}).value();
     for (std::uint64_t i = 0; i < options.sessions; ++i) {
       const auto known = log_->producers().find(SessionNumber(i));
       sessions_[SessionNumber(i)].start = known ? log_->producers().at(*known).next : 0;

@@ -129,15 +129,19 @@ TEST_F(HotPath, AShardAllocatesNothingFromItsFirstMessageOn) {
   expect_no_allocation("hot_path_allocations", kSteps);
 }
 
-// As many streams as there may be, in more combinations than a log remembers.
+constexpr std::uint8_t kNames = 24;  // of hosts, and of applications
+
+// Streams in more combinations than a log remembers.
 std::vector<StreamSpec> crossing_streams() {
   std::vector<StreamSpec> streams{
       {"lines", "lines.>"}
   };
-  for (std::uint8_t i = 0; i < 8; ++i) {
-    streams.push_back({fmt::format("facility{}", i), fmt::format("syslog.{}.>", facility_name(i))});
+  for (std::uint8_t i = 0; i < kNames; ++i) {
     streams.push_back({fmt::format("host{}", i), fmt::format("syslog.*.*.h{}.>", i)});
     streams.push_back({fmt::format("app{}", i), fmt::format("syslog.*.*.*.a{}", i)});
+  }
+  for (std::uint8_t i = 0; i < 8; ++i) {
+    streams.push_back({fmt::format("facility{}", i), fmt::format("syslog.{}.>", facility_name(i))});
     if (i == 7) break;
     streams.push_back(
         {fmt::format("severity{}", i), fmt::format("syslog.*.{}.>", severity_name(i))});
@@ -157,8 +161,8 @@ TEST_F(HotPath, AShardAllocatesNothingForSendersSubjectsAndCombinationsItNeverSa
     if (!line) {
       // Few names, so that combinations repeat, and many, so that routes do not.
       const std::string host = rng_.chance(200'000) ? std::string(60, 'h') + std::to_string(i)
-                                                    : fmt::format("h{}", rng_.below(9));
-      text = fmt::format("<{}>1 - {} a{} - - - text", rng_.below(72), host, rng_.below(9));
+                                                    : fmt::format("h{}", rng_.below(kNames + 1));
+      text = fmt::format("<{}>1 - {} a{} - - - text", rng_.below(72), host, rng_.below(kNames + 1));
     }
     const test::Layer udp = test::udp({.destination_port = line ? kLinePort : kSyslogPort}, text);
     const test::Network network =

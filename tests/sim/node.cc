@@ -6,6 +6,7 @@
 
 #include "dataplane/ledger/balance.h"
 #include "storage/recover/torn_tail.h"
+#include "tests/lib/make_routing.h"
 #include "tests/lib/packet_builder.h"
 #include "tests/sim/traffic.h"
 
@@ -99,7 +100,8 @@ Result<> Node::start_log() {
   for (std::size_t i = 0; i < this->doors(); ++i) {
     doors.push_back(&account<MessageAccount>(kDoorAt + i));
   }
-  intake_ = std::make_unique<Intake>(account<MessageAccount>(shard_at()), std::move(doors));
+  intake_ = std::make_unique<Intake>(account<MessageAccount>(shard_at()), std::move(doors),
+                                     ledger_->streams(0));
   observer_ =
       std::make_unique<Observer>(options_.observed ? &ground_.oracle : nullptr, *this, *intake_);
   log_ = std::make_unique<LogWriter>(
@@ -122,15 +124,14 @@ Result<> Node::make_ledger() {
   };
   for (const DoorSpec& door : std::span(kDoors).first(doors()))
     accounts.push_back({AccountKind::kDoor, 0, door.name});
-  for (const StreamSpec& stream : options_.streams) {
-    accounts.push_back({AccountKind::kStream, 0, stream.name.substr(0, 20)});
-  }
   accounts.push_back({AccountKind::kShard, 0, "0"});
   accounts.push_back({AccountKind::kShardGauges, 0, "0"});
   accounts.push_back({AccountKind::kLogEdge, 0, "simulated"});
   if (options_.pdp) accounts.push_back({AccountKind::kFrames, 0, kDoors[kPdpDoor].name});
-  auto made =
-      LedgerFile::create(ground_.ledger_path, "sim", {{}, accounts}, ground_.clock.unix_now());
+  StreamPlaces streams{.names = {}, .most = options_.streams.size()};
+  for (const StreamSpec& stream : options_.streams) streams.names.push_back(stream.name);
+  auto made = LedgerFile::create(ground_.ledger_path, "sim", {{}, accounts}, streams,
+                                 ground_.clock.unix_now());
   if (!made) return std::unexpected(std::move(made.error()));
   ledger_ = std::move(*made);
   auto reader = LedgerReader::open(ground_.ledger_path);
@@ -139,30 +140,27 @@ Result<> Node::make_ledger() {
   return {};
 }
 
-Result<CaptureSetId> Node::add_set(std::span<const std::size_t> streams) {
+std::optional<CaptureSetId> Node::add_set(std::span<const std::uint32_t> streams) {
   std::array<StreamId, kCapturesMax> ids;
-  std::array<MessageAccount*, kCapturesMax> accounts;
-  std::size_t count = 0;
-  for (const std::size_t i : streams) {
-    ids[count] = stream_id(options_.streams[i].name);
-    accounts[count++] = &account<MessageAccount>(stream_at(i));
+  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing_->id(streams[i]);
+  const auto set = log_->captures().add_set(std::span(ids).first(streams.size()));
+  if (!set) return set;
+  const auto partitions = log_->captures().partitions_of(*set);
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    intake_->keep_books(partitions[i], streams[i]);
   }
-  auto set = log_->add_capture_set(std::span(ids).first(count));
-  if (set) intake_->add_set(*set, std::span(accounts).first(count));
   return set;
 }
 
 std::size_t Node::doors() const { return options_.pdp ? kDoors.size() : kPdpDoor; }
-std::size_t Node::stream_at(std::size_t stream) const { return kDoorAt + doors() + stream; }
-std::size_t Node::shard_at() const { return stream_at(options_.streams.size()); }
+std::size_t Node::shard_at() const { return kDoorAt + doors(); }
 
 void Node::make_doors() {
-  std::vector<Stream> streams;
-  for (const StreamSpec& stream : options_.streams) {
-    streams.push_back({stream.name, {SubjectFilter::parse(stream.filter).value()}});
-  }
-  router_ =
-      std::make_unique<StreamRouter>(std::move(streams), [this](auto set) { return add_set(set); });
+  std::vector<test::NamedFilters> streams;
+  for (const StreamSpec& stream : options_.streams)
+    streams.push_back({stream.name, {stream.filter}});
+  routing_ = std::make_unique<Routing>(test::make_routing(streams));
+  router_ = std::make_unique<StreamRouter>(*routing_, [this](auto set) { return add_set(set); });
   for (std::size_t i = 0; i < doors(); ++i) {
     const DoorSpec& door = kDoors[i];
     DoorOptions options{

@@ -75,9 +75,8 @@ class Node {
   void make_doors();
   void make_pdp();
   void make_shard();
-  Result<CaptureSetId> add_set(std::span<const std::size_t> streams);
+  std::optional<CaptureSetId> add_set(std::span<const std::uint32_t> streams);
   [[nodiscard]] std::size_t doors() const;
-  [[nodiscard]] std::size_t stream_at(std::size_t stream) const;
   [[nodiscard]] std::size_t shard_at() const;
   [[nodiscard]] std::size_t frames_at() const { return shard_at() + 3; }
   template <class T>
@@ -133,6 +132,7 @@ class Node {
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Observer> observer_;
   std::unique_ptr<LogWriter> log_;
+  std::unique_ptr<Routing> routing_;
   std::unique_ptr<StreamRouter> router_;
   std::vector<std::unique_ptr<Door>> doors_;
   DoorMap map_;

@@ -194,8 +194,8 @@ FrameFate PdpNode::take_subject(Session& session, const Came& came) {
   const CaptureBody answer{
       .request = body.request,
       .reason = set ? RejectReason::kNone : reason_of(set.error()),
-      .streams =
-          set ? static_cast<std::uint16_t>(log_.capture_set(*set).size()) : std::uint16_t{0}};
+      .streams = set ? static_cast<std::uint16_t>(log_.captures().partitions_of(*set).size())
+                     : std::uint16_t{0}};
   return sender_.send(session, FrameType::kCapture, answer) ? FrameFate::kControl
                                                             : FrameFate::kNoAnswer;
 }

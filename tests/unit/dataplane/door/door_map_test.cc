@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/lib/make_routing.h"
 #include "tests/lib/packet_builder.h"
 
 namespace penstock {
@@ -51,7 +52,8 @@ class DoorMapTest : public testing::Test {
     return map_.find(datagram);
   }
 
-  StreamRouter router_{{}, [](auto) { return CaptureSetId(0); }};
+  Routing routing_ = test::make_routing({});
+  StreamRouter router_{routing_, [](auto) { return CaptureSetId(0); }};
   MessageAccount account_;
   DoorMap map_;
   Door any_ = make("any");

@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "dataplane/door/syslog_parser.h"
+#include "tests/lib/make_routing.h"
 #include "tests/lib/packet_builder.h"
 
 namespace penstock {
@@ -65,8 +66,10 @@ class DoorTest : public testing::Test {
   }
   std::string subject_of(std::string_view payload) { return take(payload).subjects.at(0); }
 
-  StreamRouter router_{{{"all", {*SubjectFilter::parse("syslog.>")}}},
-                       [](auto) { return CaptureSetId(0); }};
+  Routing routing_ = test::make_routing({
+      {"all", {"syslog.>"}}
+  });
+  StreamRouter router_{routing_, [](auto) { return CaptureSetId(0); }};
   MessageAccount account_;
   std::unique_ptr<Door> door_;
 };
@@ -185,11 +188,10 @@ TEST_F(DoorTest, WhatIsNotCapturedSaysWhyAlsoWhenItsRouteIsKnown) {
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(take("<13>1 - h a - - - x").reasons, std::vector{MessageFate::kNoStream});
   }
-  StreamRouter full(
-      {
-          {"all", {*SubjectFilter::parse(">")}}
-  },
-      [](auto) -> Result<CaptureSetId> { return fail(Errc::kNoSpace, "full"); });
+  const Routing all = test::make_routing({
+      {"all", {">"}}
+  });
+  StreamRouter full(all, [](auto) { return std::nullopt; });
   const auto subject =
       SubjectTemplate::compile("x.{source}", subject_variables(DoorProtocol::kLine));
   Door door({.name = "lan", .protocol = DoorProtocol::kLine, .subject = *subject}, full, account_);

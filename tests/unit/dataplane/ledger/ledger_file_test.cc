@@ -32,7 +32,7 @@ class LedgerFileTest : public testing::Test {
                                {{AccountKind::kDevice, kNoShard, "lan0"}},
                                {{AccountKind::kPort, 0, "lan0"}, {AccountKind::kShard, 0, "0"}}
     },
-                           UnixNanos(7));
+                           {{"all", "errors"}, 8}, UnixNanos(7));
     EXPECT_TRUE(file.has_value()) << (file ? "" : file.error().what);
     return std::move(*file);
   }
@@ -60,11 +60,51 @@ TEST_F(LedgerFileTest, AReaderSeesWhatWasPublishedAndNothingElse) {
   const LedgerSnapshot seen = snapshot();
   EXPECT_EQ(seen.node, "node");
   EXPECT_EQ(seen.started, UnixNanos(7));
-  ASSERT_EQ(seen.accounts.size(), 3U);
+  ASSERT_EQ(seen.accounts.size(), 5U);
   EXPECT_EQ(seen.accounts[1].kind, AccountKind::kPort);
   EXPECT_EQ(seen.accounts[1].name, "lan0");
   EXPECT_EQ(seen.accounts[1].as<PortAccount>().received, (Tally{3, 300}));
   EXPECT_EQ(seen.accounts[1].as<PortAccount>()[PacketFate::kDecoded], (Tally{2, 200}));
+}
+
+TEST_F(LedgerFileTest, EachStreamIsPublishedByItself) {
+  auto file = create();
+  StreamBooks& streams = file->streams(0);
+  streams.at(0).offered.add(1, 10);
+  streams.at(1).offered.add(2, 20);
+  file->area(1).publish();
+  streams.publish(1);
+  const LedgerSnapshot seen = snapshot();
+  EXPECT_EQ(seen.accounts[3].kind, AccountKind::kStream);
+  EXPECT_EQ(seen.accounts[3].name, "all");
+  EXPECT_EQ(seen.accounts[3].as<MessageAccount>().offered, Tally{});
+  EXPECT_EQ(seen.accounts[4].shard, 0);
+  EXPECT_EQ(seen.accounts[4].name, "errors");
+  EXPECT_EQ(seen.accounts[4].as<MessageAccount>().offered, (Tally{2, 20}));
+}
+
+TEST_F(LedgerFileTest, EveryBookOfAStreamIsOfOneMoment) {
+  auto file = create();
+  std::atomic<bool> stop{false};
+  std::thread writer([&] {
+    StreamBooks& streams = file->streams(0);
+    while (!stop.load(std::memory_order_relaxed)) {
+      streams.at(1).offered.add(2, 128);
+      streams.at(1)[MessageFate::kStored].add(2, 128);
+      streams.publish(1);
+    }
+  });
+  auto reader = LedgerReader::open(path_);
+  ASSERT_TRUE(reader.has_value());
+  for (std::uint64_t last = 0; last < 20'000;) {
+    const auto seen = reader->snapshot();
+    if (!seen) continue;  // kBusy: the writer publishes without a pause here
+    auto stream = seen->accounts[4].as<MessageAccount>();
+    if (stream.offered != stream[MessageFate::kStored]) ADD_FAILURE() << stream.offered.count;
+    last = stream.offered.count;
+  }
+  stop = true;
+  writer.join();
 }
 
 TEST_F(LedgerFileTest, ABookIsReadAfterItsDaemonDied) {

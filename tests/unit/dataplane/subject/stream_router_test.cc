@@ -1,28 +1,26 @@
 #include "dataplane/subject/stream_router.h"
 
-#include <string>
+#include <algorithm>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "tests/lib/make_routing.h"
 
 namespace penstock {
 namespace {
 
-std::vector<SubjectFilter> filters(std::initializer_list<std::string_view> texts) {
-  std::vector<SubjectFilter> result;
-  for (const std::string_view text : texts) result.push_back(*SubjectFilter::parse(text));
-  return result;
-}
+using Set = std::vector<std::uint32_t>;
+using Streams = std::vector<test::NamedFilters>;
 
-using Set = std::vector<std::size_t>;
-
-// A router over these streams, and the sets that it made known, in order.
+// A router over these streams, and the sets that it asked for.
 class Routed {
  public:
-  // `limit`: the sets that are taken; all after them are refused.
-  explicit Routed(std::vector<Stream> streams, std::size_t limit = 1'000'000)
-      : limit_(limit), router_(std::move(streams), [this](std::span<const std::size_t> set) {
+  explicit Routed(const Streams& streams)
+      : routing_(test::make_routing(streams)), router_(routing_, [this](auto set) -> Answer {
           sets.emplace_back(set.begin(), set.end());
-          return add(sets.size() - 1);
+          if (full) return std::nullopt;
+          return CaptureSetId(static_cast<std::uint32_t>(sets.size() - 1));
         }) {}
 
   [[nodiscard]] Set match(std::string_view subject) {
@@ -31,111 +29,80 @@ class Routed {
     return set ? sets.at(set->value) : Set{};
   }
   std::vector<Set> sets;
+  bool full = false;
   MessageFate why = MessageFate::kStored;  // of the last match()
 
  private:
-  Result<CaptureSetId> add(std::size_t n) const {
-    if (n >= limit_) return fail(Errc::kNoSpace, "full");
-    return CaptureSetId(static_cast<std::uint32_t>(n));
-  }
-  std::size_t limit_;
+  using Answer = std::optional<CaptureSetId>;
+  Routing routing_;
   StreamRouter router_;
 };
 
-// One stream for each of the first `count` tokens of a subject: those that are "1" are captured.
-std::vector<Stream> streams_by_token(std::size_t count) {
-  std::vector<Stream> streams;
-  for (std::size_t i = 0; i < count; ++i) {
-    std::string filter;
-    for (std::size_t before = 0; before < i; ++before) filter += "*.";
-    streams.push_back({"s" + std::to_string(i), filters({filter + "1.>"})});
-  }
-  return streams;
-}
-
-std::string subject_of_bits(std::size_t bits, std::size_t count) {
-  std::string subject;
-  for (std::size_t i = 0; i < count; ++i) subject += (bits >> i & 1U) != 0 ? "1." : "0.";
-  return subject + "x";
-}
-
 TEST(StreamRouter, AllStreamsWhoseFiltersMatchCapture) {
   Routed routed({
-      {"all",    filters({">"})                                },
-      {"errors", filters({"syslog.*.err.>", "syslog.*.crit.>"})},
-      {"kern",   filters({"syslog.kern.>"})                    }
+      {"all",    {">"}                                },
+      {"errors", {"syslog.*.err.>", "syslog.*.crit.>"}},
+      {"kern",   {"syslog.kern.>"}                    }
   });
   EXPECT_EQ(routed.match("syslog.kern.err.h.a"), (Set{0, 1, 2}));
   EXPECT_EQ(routed.match("syslog.user.crit.h.a"), (Set{0, 1}));
   EXPECT_EQ(routed.match("lines.lan"), (Set{0}));
 }
 
-TEST(StreamRouter, WhatNoStreamMatchesIsNotCaptured) {
+TEST(StreamRouter, AStreamCapturesOnceHoweverManyOfItsFiltersMatch) {
   Routed routed({
-      {"syslog", filters({"syslog.>"})}
+      {"a", {"x.>", "*.y", "x.*", "x.y", ">"}},
+      {"b", {"x.y", "x.>"}                   }
   });
-  EXPECT_EQ(routed.match("lines.lan"), Set{});
-  EXPECT_EQ(routed.why, MessageFate::kNoStream);
-  EXPECT_EQ(routed.match("syslog"), Set{});
-  EXPECT_EQ(routed.why, MessageFate::kNoStream);
+  EXPECT_EQ(routed.match("x.y"), (Set{0, 1}));
 }
 
-TEST(StreamRouter, EachStreamAloneIsMadeKnownAtOnceAndOtherSetsOnce) {
-  Routed routed({
-      {"a", filters({"a.>"})},
-      {"b", filters({"*.b"})}
+TEST(StreamRouter, WhatNoStreamMatchesIsNotCaptured) {
+  Routed routed(Streams{
+      {"syslog", {"syslog.>"}}
   });
-  EXPECT_EQ(routed.sets, (std::vector<Set>{{0}, {1}}));
-  for (int i = 0; i < 10; ++i) {
-    EXPECT_EQ(routed.match("a.b"), (Set{0, 1}));
-    EXPECT_EQ(routed.match("a.c"), (Set{0}));
-    EXPECT_EQ(routed.match("x.b"), (Set{1}));
+  for (const std::string_view subject : {"lines.lan", "syslog"}) {
+    EXPECT_EQ(routed.match(subject), Set{});
+    EXPECT_EQ(routed.why, MessageFate::kNoStream);
   }
-  EXPECT_EQ(routed.sets.size(), 3U);
+  EXPECT_TRUE(routed.sets.empty());
 }
 
 // Not under "no stream": the remedy would be the wrong one.
-TEST(StreamRouter, WhatARefusedStreamCapturesIsRefusedUnderItsOwnCause) {
-  Routed routed(
-      {
-          {"a", filters({"a.>"})},
-          {"b", filters({"*.b"})}
-  },
-      1);
-  EXPECT_EQ(routed.match("a.c"), (Set{0}));
-  for (const std::string_view subject : {"a.b", "x.b"}) {
-    EXPECT_EQ(routed.match(subject), Set{});
-    EXPECT_EQ(routed.why, MessageFate::kCapturesFull);
-  }
-  EXPECT_EQ(routed.match("x.y"), Set{});
-  EXPECT_EQ(routed.why, MessageFate::kNoStream);
-  EXPECT_EQ(routed.sets.size(), 2U);  // asked for once
+TEST(StreamRouter, WhatTheLogHasNoRoomForIsRefusedUnderItsOwnCause) {
+  Routed routed(Streams{
+      {"a", {"a.>"}}
+  });
+  routed.full = true;
+  EXPECT_EQ(routed.match("a.c"), Set{});
+  EXPECT_EQ(routed.why, MessageFate::kCapturesFull);
+  routed.full = false;
+  EXPECT_EQ(routed.match("a.c"), Set{0});
 }
 
-TEST(StreamRouter, OneSetMoreThanALogHoldsIsRefusedAndNotAskedFor) {
-  constexpr std::size_t kTokens = 13;
-  Routed routed(streams_by_token(kTokens));
-  std::size_t taken = 0;
-  std::size_t refused = 0;
-  for (std::size_t bits = 1; bits < 1U << kTokens; ++bits) {
-    const Set set = routed.match(subject_of_bits(bits, kTokens));
-    (set.empty() ? refused : taken) += 1;
-    EXPECT_EQ(routed.why, set.empty() ? MessageFate::kCapturesFull : MessageFate::kStored);
+TEST(StreamRouter, AsManyStreamsAsAMessageCanHaveCaptureItAndNotOneMore) {
+  for (const std::size_t count : {kCapturesMax, kCapturesMax + 1, 5 * kCapturesMax}) {
+    Streams streams;
+    for (std::size_t i = 0; i < count; ++i)
+      streams.push_back({
+          fmt::format("s{}", i), {"a.>", ">"}
+      });
+    Routed routed(streams);
+    EXPECT_EQ(routed.match("a.b").size(), count == kCapturesMax ? count : 0);
+    EXPECT_EQ(routed.why,
+              count == kCapturesMax ? MessageFate::kStored : MessageFate::kCapturesFull);
   }
-  EXPECT_EQ(taken, StreamRouter::kSetsMax);
-  EXPECT_EQ(routed.sets.size(), StreamRouter::kSetsMax);
-  EXPECT_EQ(refused, (1U << kTokens) - 1 - StreamRouter::kSetsMax);
-  // What was known stays known.
-  EXPECT_EQ(routed.match(subject_of_bits(3, kTokens)), (Set{0, 1}));
 }
 
-TEST(StreamRouter, AllStreamsThatThereMayBeCapture) {
-  std::vector<Stream> streams;
-  for (std::size_t i = 0; i < StreamRouter::kStreamsMax; ++i) {
-    streams.push_back({"s" + std::to_string(i), filters({">"})});
+TEST(StreamRouter, OneOfTenThousandStreamsIsFound) {
+  Streams streams;
+  for (int i = 0; i < 10'000; ++i) {
+    streams.push_back({fmt::format("s{}", i), {fmt::format("tenant.t{}.>", i)}});
   }
-  Routed routed(std::move(streams));
-  EXPECT_EQ(routed.match("a").size(), kCapturesMax);
+  Routed routed(streams);
+  EXPECT_EQ(routed.match("tenant.t9876.cpu"), Set{9876});
+  EXPECT_EQ(routed.match("tenant.t0.cpu"), Set{0});
+  EXPECT_EQ(routed.match("tenant.t10000.cpu"), Set{});
 }
 
 }  // namespace

@@ -313,7 +313,7 @@ TEST(VerifyVolume, WhatALogWritesHasNoFindings) {
     const StreamId both[] = {stream_id("all"), stream_id("other")};
     const std::string name = "other";
     ASSERT_TRUE(fixture.volume().add_streams({&name, 1}).has_value());
-    const CaptureSetId set = fixture.log().add_capture_set(both).value();
+    const CaptureSetId set = fixture.log().captures().add_set(both).value();
     for (int i = 0; i < 1000 * (round + 1); ++i) {
       const std::string payload(static_cast<std::size_t>(i % 900), 'x');
       MessageView message;
