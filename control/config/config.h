@@ -18,6 +18,8 @@ struct NodeConfig {
   std::string name = "penstock";
   std::string runtime_dir = "/run/penstock";  // ledger file; must be writable
   std::uint64_t memory_limit = 0;             // refuse a configuration that takes more; 0: no limit
+
+  bool operator==(const NodeConfig&) const = default;
 };
 
 enum class Hugepages : std::uint8_t { kAuto, kRequire, kNever };
@@ -28,6 +30,8 @@ struct DpdkConfig {
   int main_core = -1;                      // of the control thread; -1: any
   std::string file_prefix;                 // empty: the node's name
   std::vector<std::string> extra_args;
+
+  bool operator==(const DpdkConfig&) const = default;
 };
 
 struct PortConfig {
@@ -45,6 +49,8 @@ struct PortConfig {
   std::uint32_t answer_limit = 1000;  // a second and queue: ARP and neighbour answers; and echoes
   std::uint32_t fragments = 1024;     // datagrams being put together at once, a queue; 0: none
   std::int64_t fragment_timeout_ns = 1 * kNanosPerSecond;
+
+  bool operator==(const PortConfig&) const = default;
 };
 
 enum class PollMode : std::uint8_t { kAuto, kBusy, kAdaptive };  // auto: busy on an isolated core
@@ -54,6 +60,8 @@ struct ShardConfig {
   std::string volume;
   PollMode poll = PollMode::kAuto;
   std::int64_t coalesce_ns = 20'000;
+
+  bool operator==(const ShardConfig&) const = default;
 };
 
 enum class VolumeKind : std::uint8_t { kStored, kNull };
@@ -63,6 +71,8 @@ struct RetentionConfig {
   std::uint64_t max_bytes = 0;
   std::int64_t max_age_ns = 0;
   std::uint64_t min_free = 0;
+
+  bool operator==(const RetentionConfig&) const = default;
 };
 
 struct VolumeConfig {
@@ -79,6 +89,8 @@ struct VolumeConfig {
   std::int64_t linger_ns = 2'000'000;
   bool kernel_polling = false;
   RetentionConfig retention;
+
+  bool operator==(const VolumeConfig&) const = default;
 };
 
 enum class DoorKind : std::uint8_t { kSyslog, kLine, kPdp };
@@ -94,6 +106,8 @@ struct PdpConfig {
   std::string keys;                        // file
   std::vector<std::string> keys_required;  // address ranges
   std::string successor;                   // "host:port"
+
+  bool operator==(const PdpConfig&) const = default;
 };
 
 struct DoorConfig {
@@ -103,11 +117,15 @@ struct DoorConfig {
   std::string subject;                       // template; empty: the kind's default
   LineFraming framing = LineFraming::kLine;  // kind "line" only
   PdpConfig pdp;                             // kind "pdp" only
+
+  bool operator==(const DoorConfig&) const = default;
 };
 
 struct StreamConfig {
   std::string name;
   std::vector<std::string> subjects;  // NATS filters
+
+  bool operator==(const StreamConfig&) const = default;
 };
 
 // Something wrong with a configuration file, ready to print: "FILE:LINE: KEY: what; remedy".
@@ -139,6 +157,12 @@ enum class NamedFiles : std::uint8_t { kLeft, kChecked };
     const std::string& path, NamedFiles files = NamedFiles::kLeft);
 [[nodiscard]] std::expected<Config, std::vector<ConfigProblem>> parse_config(
     std::string_view text, const std::string& file, NamedFiles files = NamedFiles::kLeft);
+
+// How many streams a node that starts with this configuration can have until its next start.
+[[nodiscard]] std::size_t stream_room(const Config& config);
+
+// The sections in which they differ, as they are written: "[node]", "[[port]]"; without streams.
+[[nodiscard]] std::vector<std::string> differing_sections(const Config& one, const Config& other);
 
 // The memory that a node with this configuration takes at most, in bytes.
 [[nodiscard]] std::uint64_t memory_bound(const Config& config);

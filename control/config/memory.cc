@@ -1,4 +1,6 @@
 // What a configuration takes of the host's memory.
+#include <algorithm>
+
 #include "control/config/ports.h"
 #include "dataplane/door/pdp/node/session.h"
 #include "dataplane/ledger/stream_books.h"
@@ -41,6 +43,11 @@ std::uint64_t pdp_memory(const PdpConfig& pdp) {
 
 }  // namespace
 
+std::size_t stream_room(const Config& config) {
+  constexpr std::size_t kLeast = 1024;
+  return std::clamp(2 * config.streams.size(), kLeast, kStreamPlacesMax);
+}
+
 std::uint64_t packet_memory(const Config& config) {
   std::uint64_t bytes = kDpdkTables;
   for (const PortConfig& port : config.ports) {
@@ -55,12 +62,13 @@ std::uint64_t memory_bound(const Config& config) {
   for (const PortConfig& port : config.ports) {
     bytes += shards_of(port, config).size() * port.fragments * kBytesPerFragment;
   }
+  bytes += stream_room(config) * sizeof(StreamName);
   for (const StreamConfig& stream : config.streams) {
-    bytes += sizeof(StreamName) + stream.subjects.size() * kBytesPerFilter;
+    bytes += stream.subjects.size() * kBytesPerFilter;
   }
   for (const ShardConfig& shard : config.shards) {
     bytes += kShardBytes + config.doors.size() * kDoorBytes;
-    bytes += config.streams.size() * kBytesPerStream;
+    bytes += stream_room(config) * kBytesPerStream;
     for (const DoorConfig& door : config.doors) {
       if (door.kind == DoorKind::kPdp) bytes += pdp_memory(door.pdp);
     }

@@ -22,18 +22,18 @@ constexpr int kFailed = 1;
 constexpr int kBadUsage = 2;
 
 volatile std::sig_atomic_t stop = 0;
-
-void ask_to_stop(int /*signal*/) { stop = 1; }
+volatile std::sig_atomic_t reload = 0;
 
 void catch_signals() {
   struct sigaction action{};
-  action.sa_handler = ask_to_stop;
   sigemptyset(&action.sa_mask);
+  action.sa_handler = [](int /*signal*/) { stop = 1; };
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGHUP, &action, nullptr);  // the terminal is gone
-  std::signal(SIGPIPE, SIG_IGN);        // whoever read the log is gone; messages still come
-  std::signal(SIGXFSZ, SIG_IGN);        // RLIMIT_FSIZE: a write that fails, as on a full drive
+  action.sa_handler = [](int /*signal*/) { reload = 1; };
+  sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read the log is gone; messages still come
+  std::signal(SIGXFSZ, SIG_IGN);  // RLIMIT_FSIZE: a write that fails, as on a full drive
 }
 
 // Which cores there are is known on the host that runs the node only.
@@ -50,7 +50,22 @@ Result<> check_cores(const Config& config) {
   return {};
 }
 
-int run_node(Config config) {
+// What the file says now is judged as a whole before anything changes.
+void reload_config(Node& node, const std::string& path) {
+  const auto config = load_config(path, NamedFiles::kChecked);
+  if (!config) {
+    for (const ConfigProblem& problem : config.error()) spdlog::error("{}", to_string(problem));
+    return spdlog::error("reload: nothing is changed; correct {} and try again", path);
+  }
+  const auto left = node.apply(*config);
+  if (!left) return spdlog::error("reload: nothing is changed: {}", left.error().what);
+  for (const std::string& section : *left) {
+    spdlog::warn("reload: {} differs, which needs a restart: it stays as it was", section);
+  }
+  spdlog::info("reload: {} streams", config->streams.size());
+}
+
+int run_node(Config config, const std::string& path) {
   const std::string name = config.node.name;
   spdlog::info("penstockd {} starting node {}, memory bound {} MiB", kVersion, name,
                memory_bound(config) / kMiB);
@@ -60,7 +75,10 @@ int run_node(Config config) {
     return kFailed;
   }
   spdlog::info("node {} ready", name);
-  node.run(stop);
+  for (node.run(stop, reload); stop == 0; node.run(stop, reload)) {
+    reload = 0;
+    reload_config(node, path);
+  }
   spdlog::info("node {} stopping: taking what the queues hold, sealing and flushing", name);
   const bool drained = node.drain();
   if (!drained) {
@@ -111,7 +129,7 @@ int run(int argc, char** argv) {
     return kOk;
   }
   catch_signals();
-  return run_node(std::move(*config));
+  return run_node(std::move(*config), path);
 }
 
 }  // namespace

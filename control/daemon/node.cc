@@ -10,7 +10,6 @@
 #include "base/rng.h"
 #include "control/config/node_files.h"
 #include "control/config/ports.h"
-#include "control/config/streams.h"
 #include "control/config/value.h"
 #include "control/daemon/ports.h"
 #include "dataplane/door/door_map.h"
@@ -65,7 +64,6 @@ Result<> Node::start(const volatile std::sig_atomic_t& stop) {
   if (auto started = start_ports(); !started) return started;
   if (auto created = create_ledger(); !created) return created;
   if (auto prepared = prepare_pdp(); !prepared) return prepared;
-  routing_ = routing_of(config_.streams);
   prepare_first_segments(stop);
   if (auto started = start_shards(*placement); !started) return started;
   publish_gauges();
@@ -164,10 +162,9 @@ Result<> Node::create_ledger() {
       if (door.kind == DoorKind::kPdp) area.push_back({AccountKind::kFrames, number, door.name});
     }
   }
-  StreamPlaces streams{.names = {}, .most = config_.streams.size()};
-  for (const StreamConfig& stream : config_.streams) streams.names.push_back(stream.name);
-  auto created = LedgerFile::create(ledger_path(config_.node), config_.node.name, areas, streams,
-                                    clock_.unix_now());
+  streams_ = std::make_unique<LiveStreams>(config_.streams, stream_room(config_));
+  auto created = LedgerFile::create(ledger_path(config_.node), config_.node.name, areas,
+                                    streams_->places(), clock_.unix_now());
   if (!created) return std::unexpected(std::move(created.error()));
   ledger_ = std::move(*created);
   return {};
@@ -233,7 +230,8 @@ Result<ShardPlan> Node::plan_of(unsigned shard, const Placement& placement) {
                  .start = std::move(volume.recovered.logs[log].start),
                  .channel = volume.channels[log].get(),
                  .doors = config_.doors,
-                 .routing = routing_,
+                 .routing = &streams_->newest(),
+                 .mailbox = &streams_->join(),
                  .area = &ledger_->area(1 + shard),
                  .stream_books = &ledger_->streams(shard),
                  .pdp = pdp_};
@@ -299,15 +297,35 @@ RunningVolume& Node::volume_of(unsigned shard) {
 }
 
 // Looks less often the longer there was nothing to do: it may share a core with others.
-void Node::run(const volatile std::sig_atomic_t& stop) {
+void Node::run(const volatile std::sig_atomic_t& stop, const volatile std::sig_atomic_t& reload) {
   long pause_ns = kPauseNs;
-  while (!stopping(stop)) {
+  while (!stopping(stop) && !stopping(reload)) {
     const bool worked = step_keepers();
+    if (streams_->step()) spdlog::info("all shards route by the new streams");
     report_volumes();
     publish_gauges();
     if (!worked) pause(pause_ns);
     pause_ns = worked ? kPauseNs : std::min(2 * pause_ns, kPauseMostNs);
   }
+}
+
+Result<std::vector<std::string>> Node::apply(const Config& wanted) {
+  std::vector<std::string> names;
+  for (const StreamConfig& stream : wanted.streams) names.push_back(stream.name);
+  // The volume knows a stream's name before messages of it come.
+  for (RunningVolume& volume : volumes_) {
+    if (auto named = volume.volume->add_streams(names); !named) {
+      return fail(named.error().code,
+                  fmt::format("volume {}: {}", volume.config.name, named.error().what));
+    }
+  }
+  if (wanted.streams != config_.streams) {
+    if (auto changed = streams_->change(wanted.streams, *ledger_); !changed) {
+      return std::unexpected(std::move(changed.error()));
+    }
+    config_.streams = wanted.streams;
+  }
+  return differing_sections(config_, wanted);
 }
 
 bool Node::drain() {

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "control/config/config.h"
+#include "control/daemon/live_streams.h"
 #include "control/daemon/placement.h"
 #include "control/daemon/shard_thread.h"
 #include "control/daemon/volumes.h"
@@ -30,8 +31,13 @@ class Node {
   // `stop` turning true makes it give up early.
   [[nodiscard]] Result<> start(const volatile std::sig_atomic_t& stop);
 
-  // Looks after volumes and gauges until `stop` turns true.
-  void run(const volatile std::sig_atomic_t& stop);
+  // Looks after volumes and gauges until one of them turns true.
+  void run(const volatile std::sig_atomic_t& stop, const volatile std::sig_atomic_t& reload);
+
+  // Streams become those of this configuration, which was checked, while messages come; run() says
+  // when they are. The sections that differ otherwise: they need a restart, and stay as they were.
+  // An error: nothing has changed.
+  [[nodiscard]] Result<std::vector<std::string>> apply(const Config& wanted);
 
   // Stops taking packets, seals, flushes. False when a drive did not let the last messages become
   // durable in time: the ledger then shows them in flight.
@@ -62,7 +68,7 @@ class Node {
   std::vector<std::unique_ptr<Port>> ports_;
   std::unique_ptr<LedgerFile> ledger_;
   std::unique_ptr<Handover> handover_;
-  std::shared_ptr<const Routing> routing_;
+  std::unique_ptr<LiveStreams> streams_;
   PdpPlan pdp_;
   std::vector<std::unique_ptr<ShardThread>> shards_;
   std::vector<std::string> reported_;  // of each volume: what was last said about it

@@ -88,8 +88,7 @@ ShardWorld::ShardWorld(ShardPlan& plan, Clock& clock, BlockMemory memory,
       intake_(area_.account<MessageAccount>(accounts_.shard()), door_accounts(),
               *plan.stream_books),
       log_(log_options(plan), plan.start, pool_, *ring_, *plan.channel, clock, rng_, intake_),
-      routing_(plan.routing),
-      router_(*routing_, [this](auto streams) { return add_set(streams); }) {
+      router_(*plan.routing, [this](auto streams) { return add_set(streams); }) {
   intake_.set_log(log_);
 }
 
@@ -145,6 +144,8 @@ ShardParts ShardWorld::parts(const ShardPlan& plan, Clock& clock) {
                    .pdp = pdp_.get(),
                    .outbox = outbox_.get(),
                    .handover = plan.pdp.handover,
+                   .router = &router_,
+                   .mailbox = plan.mailbox,
                    .area = &area_,
                    .gauges = &gauges(),
                    .edge = &area_.account<LogEdge>(accounts_.edge())};
@@ -167,13 +168,14 @@ std::vector<MessageAccount*> ShardWorld::door_accounts() {
 
 std::optional<CaptureSetId> ShardWorld::add_set(std::span<const std::uint32_t> streams) {
   std::array<StreamId, kCapturesMax> ids;
-  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing_->id(streams[i]);
+  const Routing& routing = router_.routing();
+  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing.id(streams[i]);
   CaptureTable& captures = log_.captures();
   const auto set = captures.add_set(std::span(ids).first(streams.size()));
   if (!set) return set;
   const auto partitions = captures.partitions_of(*set);
   for (std::size_t i = 0; i < streams.size(); ++i) {
-    intake_.keep_books(partitions[i], streams[i]);
+    intake_.keep_books(partitions[i], routing.streams()[streams[i]].place);
   }
   return set;
 }

@@ -51,7 +51,8 @@ struct ShardPlan {
   LogStart start;
   SegmentChannel* channel = nullptr;
   std::vector<DoorConfig> doors;
-  std::shared_ptr<const Routing> routing;
+  const Routing* routing = nullptr;
+  Mailbox* mailbox = nullptr;
   struct Queue {
     std::uint16_t port;  // its number
     PortQueue* queue;
@@ -88,7 +89,6 @@ class ShardWorld {
   Rng rng_;
   Intake intake_;
   LogWriter log_;
-  std::shared_ptr<const Routing> routing_;
   StreamRouter router_;
   std::vector<std::unique_ptr<Door>> doors_;
   DoorMap map_;

@@ -62,6 +62,12 @@ Door::Door(DoorOptions options, StreamRouter& router, MessageAccount& account)
       routes_vary_(options_.protocol == DoorProtocol::kSyslog || uses_source_),
       cache_(Key::kBytesMax, options_.subject.bytes_max(), Rng::from_kernel().next(),
              routes_vary_ ? kRoutesKept : 0) {
+  renew_routes();
+}
+
+void Door::renew_routes() {
+  version_ = router_.version();
+  cache_.clear();
   if (routes_vary_) return;
   SubjectValues values{};
   const Route route = render(values, {});

@@ -47,6 +47,8 @@ class Door {
   // The messages of a datagram, in order, each offered once.
   template <class Sink>
   void take(const Datagram& datagram, Sink& sink) {
+    if (version_ != router_.version()) [[unlikely]]
+      renew_routes();
     switch (options_.protocol) {
       case DoorProtocol::kSyslog: take_syslog(datagram, sink); break;
       case DoorProtocol::kLine: take_lines(datagram, sink); break;
@@ -113,6 +115,7 @@ class Door {
     }
   }
 
+  void renew_routes();
   const Route& route_syslog(const Datagram& datagram, MessageFlag& flags);
   const Route& route_line(const Datagram& datagram) {
     return uses_source_ ? route_source(datagram) : fixed_;
@@ -128,6 +131,7 @@ class Door {
   bool routes_vary_;       // with what the sender says or who it is
   SubjectBuffer subject_;  // of the last render()
   RouteCache cache_;
+  std::uint64_t version_ = 0;  // of the router, that the routes are of
   std::string fixed_subject_;
   Route fixed_;  // of a line door whose subject does not depend on the sender
 };

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -116,8 +118,7 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
   header.streams_at = plan.streams.at;
   std::snprintf(header.node, sizeof header.node, "%s", node.c_str());
   std::memcpy(file->map_, &header, sizeof header);
-  std::memcpy(file->map_ + sizeof header, plan.entries.data(),
-              plan.entries.size() * sizeof(AccountEntry));
+  std::ranges::copy(plan.entries, reinterpret_cast<AccountEntry*>(file->map_ + sizeof header));
   file->areas_.resize(areas.size());
   for (const AccountEntry& entry : plan.entries) {
     file->areas_[entry.area].accounts_.emplace_back(entry.offset, account_bytes(entry.kind));
@@ -133,9 +134,8 @@ Result<std::unique_ptr<LedgerFile>> LedgerFile::create(
     file->areas_[a].copies_ = words + sizeof(AreaHead) / 8;
   }
   auto* names = reinterpret_cast<StreamName*>(file->map_ + plan.streams.at);
-  for (std::size_t i = 0; i < streams.names.size(); ++i) {
-    std::snprintf(names[i].text, sizeof names[i].text, "%s", streams.names[i].c_str());
-  }
+  file->names_ = std::span(names, streams.most);
+  for (std::size_t i = 0; i < streams.names.size(); ++i) file->name_stream(i, streams.names[i]);
   for (std::size_t shard = 0; shard < plan.streams.shards; ++shard) {
     auto* books = reinterpret_cast<StreamBook*>(file->map_ + plan.streams.books_at(shard));
     file->streams_.emplace_back(std::span(books, streams.most));
@@ -167,6 +167,15 @@ Result<> LedgerFile::map(const std::string& path, std::size_t bytes) {
 LedgerFile::~LedgerFile() {
   if (map_ != nullptr) munmap(map_, bytes_);
   if (fd_ >= 0) close(fd_);
+}
+
+// Its first byte comes last: a reader sees the whole name or none.
+void LedgerFile::name_stream(std::size_t place, std::string_view name) {
+  CHECK_LT(place, names_.size());
+  CHECK(!name.empty() && name.size() < sizeof(StreamName));
+  char* text = names_[place].text;
+  std::ranges::copy(name.substr(1), text + 1);
+  std::atomic_ref(*text).store(name.front(), std::memory_order_release);
 }
 
 void LedgerFile::mark_ended() {

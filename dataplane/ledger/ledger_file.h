@@ -115,6 +115,8 @@ class LedgerFile {
 
   [[nodiscard]] LedgerArea& area(std::size_t i) { return areas_[i]; }
   [[nodiscard]] StreamBooks& streams(std::size_t shard) { return streams_[shard]; }
+  // Names the stream of a place that had none; before a shard counts there.
+  void name_stream(std::size_t place, std::string_view name);
   void mark_ended();
 
  private:
@@ -125,6 +127,7 @@ class LedgerFile {
   std::byte* map_ = nullptr;
   std::size_t bytes_ = 0;
   std::vector<LedgerArea> areas_;
+  std::span<StreamName> names_;  // in the file
   std::vector<StreamBooks> streams_;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -128,8 +129,9 @@ Result<> LedgerReader::take_streams(const LedgerHeader& header, LedgerSnapshot& 
   for (std::size_t shard = 0; shard < layout.shards; ++shard) {
     const auto* books = reinterpret_cast<const StreamBook*>(map_ + layout.books_at(shard));
     for (std::size_t place = 0; place < layout.places; ++place) {
-      const StreamName& name = names[place];
-      if (name.text[0] == '\0') continue;
+      // A name is there as a whole when its first byte is. The reference is to read only.
+      auto& name = const_cast<StreamName&>(names[place]);
+      if (std::atomic_ref(name.text[0]).load(std::memory_order_acquire) == '\0') continue;
       AccountSnapshot account{.kind = AccountKind::kStream,
                               .shard = static_cast<std::uint16_t>(shard),
                               .name = std::string(name.text, strnlen(name.text, sizeof name.text)),

@@ -62,8 +62,20 @@ bool Shard::step() {
   worked |= tell_producers();
   worked |= parts_.log->poll(now_);
   worked |= tell_producers();
+  worked |= obey();
   publish_if_due(now_);
   return worked;
+}
+
+// One command of the control thread's a turn.
+bool Shard::obey() const {
+  if (parts_.mailbox == nullptr) return false;
+  const auto command = parts_.mailbox->commands.pop();
+  if (!command) return false;
+  const Routing* routing = std::get<RouteBy>(*command).routing;
+  parts_.router->adopt(*routing);
+  CHECK(parts_.mailbox->answers.push(RoutesBy{routing}));  // one for each command
+  return true;
 }
 
 // What came is acknowledged before the log's turn, what became durable right behind it.

@@ -15,6 +15,7 @@
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/port.h"
 #include "dataplane/shard/intake.h"
+#include "dataplane/shard/mailbox.h"
 #include "dataplane/shard/port_outbox.h"
 
 namespace penstock {
@@ -41,6 +42,8 @@ struct ShardParts {
   pdp::PdpNode* pdp = nullptr;  // with its outbox, if a door speaks PDP
   PortOutbox* outbox = nullptr;
   Handover* handover = nullptr;  // null where there is one shard only, or no pdp
+  StreamRouter* router = nullptr;
+  Mailbox* mailbox = nullptr;  // null: nobody has anything to say
   LedgerArea* area = nullptr;
   ShardGauges* gauges = nullptr;
   LogEdge* edge = nullptr;
@@ -90,6 +93,7 @@ class Shard {
   // Returns whether the packet is to be freed: not one that was kept, or became an answer.
   bool take_packet(Side& port, rte_mbuf*& packet, UnixNanos received);
   void take_frame(Side& port, rte_mbuf*& packet, const Datagram& datagram);
+  bool obey() const;
   bool take_handed();
   bool forward_handed() const;
   bool tell_producers();

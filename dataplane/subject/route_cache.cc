@@ -22,6 +22,8 @@ RouteCache::RouteCache(std::size_t key_bytes_max, std::size_t subject_bytes_max,
   text_.resize(places_.size() * stride_);
 }
 
+void RouteCache::clear() { std::ranges::fill(sets_, Set{}); }
+
 const Route* RouteCache::find(std::span<const std::byte> key) {
   hash_ = hash(key, secret_);
   const std::size_t number = hash_ & (sets_.size() - 1);

@@ -44,6 +44,8 @@ class RouteCache {
 
   // The route kept under these bytes, or nullptr. Valid until the next keep().
   [[nodiscard]] const Route* find(std::span<const std::byte> key);
+  // Forgets all routes.
+  void clear();
   // To be called with the key of the last find(), which was in vain. Keeps a copy of the route if
   // it gets a place. What it gives is valid until the next keep() or the end of the given subject.
   const Route* keep(std::span<const std::byte> key, const Route& route);

@@ -12,6 +12,7 @@ namespace penstock {
 struct Stream {
   std::string name;
   std::vector<SubjectFilter> filters;
+  std::size_t place = 0;  // of its books in the ledger: the same in every version
 };
 
 // Immutable once made: all shards read it.

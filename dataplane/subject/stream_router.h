@@ -21,6 +21,15 @@ class StreamRouter {
   StreamRouter(const Routing& routing, AddSet add_set)
       : routing_(&routing), add_set_(std::move(add_set)) {}
 
+  // Another version from now on. What match() said before may be otherwise now: who keeps it looks
+  // at version().
+  void adopt(const Routing& routing) {
+    routing_ = &routing;
+    ++version_;
+  }
+  [[nodiscard]] const Routing& routing() const { return *routing_; }
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+
   // The set of all streams that capture the subject, or why there is none: kNoStream, or
   // kCapturesFull, also where more streams capture it than one message can have.
   [[nodiscard]] std::expected<CaptureSetId, MessageFate> match(std::string_view subject) const;
@@ -28,6 +37,7 @@ class StreamRouter {
  private:
   const Routing* routing_;
   AddSet add_set_;
+  std::uint64_t version_ = 0;
 };
 
 }  // namespace penstock

@@ -18,7 +18,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/clock.h"
-#include "control/config/streams.h"
+#include "control/daemon/live_streams.h"
 #include "control/daemon/shard_world.h"
 #include "dataplane/ledger/ledger_file.h"
 #include "dataplane/port/eal.h"
@@ -111,8 +111,7 @@ class Bench {
         {.name = "syslog", .kind = DoorKind::kSyslog, .listen = {"*:514"} },
         {.name = "pdp",    .kind = DoorKind::kPdp,    .listen = {"*:7373"}}
     };
-    const StreamConfig all{.name = "all", .subjects = {">"}};
-    plan_.routing = routing_of({&all, 1});
+    plan_.routing = &streams_.newest();
     FrameOptions frame;
     frame.ethernet_address = kEthernetAddress;
     frame.addresses.push_back(parse_port_address("10.77.0.1/24").value());
@@ -187,6 +186,11 @@ class Bench {
   Keeper keeper_;
   SegmentChannel channel_;
   std::unique_ptr<LedgerFile> ledger_;
+  const StreamConfig all_{.name = "all", .subjects = {">"}};
+  LiveStreams streams_{
+      {&all_, 1},
+      1
+  };
   ShardPlan plan_;
   std::unique_ptr<ShardWorld> world_;
   std::unique_ptr<Shard> shard_;

@@ -195,8 +195,12 @@ class Node:
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
         self.wrapper = []  # before the daemon's command: setpriv and its like
+        self.name = f"{name}{os.getpid()}"
+        self.configure(config)
+
+    def configure(self, config):
         self.config.write_text(
-            config.format(folder=self.folder, runtime=self.runtime, name=f"{name}{os.getpid()}"))
+            config.format(folder=self.folder, runtime=self.runtime, name=self.name))
 
     def start(self, wait=True):
         command = [*self.wrapper, BUILD / "penstockd", "--config", self.config]

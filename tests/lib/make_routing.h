@@ -15,7 +15,7 @@ struct NamedFilters {
 [[nodiscard]] inline Routing make_routing(const std::vector<NamedFilters>& named) {
   std::vector<Stream> streams;
   for (const auto& [name, filters] : named) {
-    Stream stream{.name = name, .filters = {}};
+    Stream stream{.name = name, .filters = {}, .place = streams.size()};
     for (const std::string& text : filters) {
       stream.filters.push_back(SubjectFilter::parse(text).value());
     }

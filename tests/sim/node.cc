@@ -1,5 +1,6 @@
 #include "tests/sim/node.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -129,7 +130,8 @@ Result<> Node::make_ledger() {
   accounts.push_back({AccountKind::kLogEdge, 0, "simulated"});
   if (options_.pdp) accounts.push_back({AccountKind::kFrames, 0, kDoors[kPdpDoor].name});
   StreamPlaces streams{.names = {}, .most = options_.streams.size()};
-  for (const StreamSpec& stream : options_.streams) streams.names.push_back(stream.name);
+  for (const StreamSpec& stream : options_.streams)
+    streams.names.push_back(stream.name.substr(0, 20));
   auto made = LedgerFile::create(ground_.ledger_path, "sim", {{}, accounts}, streams,
                                  ground_.clock.unix_now());
   if (!made) return std::unexpected(std::move(made.error()));
@@ -142,12 +144,13 @@ Result<> Node::make_ledger() {
 
 std::optional<CaptureSetId> Node::add_set(std::span<const std::uint32_t> streams) {
   std::array<StreamId, kCapturesMax> ids;
-  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing_->id(streams[i]);
+  const Routing& routing = router_->routing();
+  for (std::size_t i = 0; i < streams.size(); ++i) ids[i] = routing.id(streams[i]);
   const auto set = log_->captures().add_set(std::span(ids).first(streams.size()));
   if (!set) return set;
   const auto partitions = log_->captures().partitions_of(*set);
   for (std::size_t i = 0; i < streams.size(); ++i) {
-    intake_->keep_books(partitions[i], streams[i]);
+    intake_->keep_books(partitions[i], routing.streams()[streams[i]].place);
   }
   return set;
 }
@@ -159,8 +162,9 @@ void Node::make_doors() {
   std::vector<test::NamedFilters> streams;
   for (const StreamSpec& stream : options_.streams)
     streams.push_back({stream.name, {stream.filter}});
-  routing_ = std::make_unique<Routing>(test::make_routing(streams));
-  router_ = std::make_unique<StreamRouter>(*routing_, [this](auto set) { return add_set(set); });
+  routings_.push_back(std::make_unique<Routing>(test::make_routing(streams)));
+  router_ =
+      std::make_unique<StreamRouter>(*routings_.back(), [this](auto set) { return add_set(set); });
   for (std::size_t i = 0; i < doors(); ++i) {
     const DoorSpec& door = kDoors[i];
     DoorOptions options{
@@ -207,6 +211,8 @@ void Node::make_shard() {
                    .doors = &map_,
                    .pdp = pdp_.get(),
                    .outbox = outbox_.get(),
+                   .router = router_.get(),
+                   .mailbox = &mailbox_,
                    .area = &ledger_->area(1),
                    .gauges = &account<ShardGauges>(shard_at() + 1),
                    .edge = &account<LogEdge>(shard_at() + 2)};
@@ -216,7 +222,21 @@ void Node::make_shard() {
   shard_->publish();
 }
 
+// Another version of the same streams, in another order: other sets capture the same messages.
+void Node::turn_streams() {
+  while (mailbox_.answers.pop()) {
+  }
+  const auto now = routings_.back()->streams();
+  std::vector<Stream> turned(now.begin(), now.end());
+  std::ranges::rotate(turned, turned.begin() + 1);
+  Rng rng(1);
+  routings_.push_back(std::make_unique<Routing>(std::move(turned), rng));
+  CHECK(mailbox_.commands.push(RouteBy{routings_.back().get()}));
+}
+
 bool Node::step_keeper() {
+  constexpr std::uint64_t kTurnEvery = 32;
+  if (++keeper_steps_ % kTurnEvery == 0 && mailbox_.commands.empty()) turn_streams();
   const std::vector<KeptSegment> before = keeper_->segments(LogNumber(0));
   const std::uint64_t retired = keeper_->status().retired_segments;
   const bool worked = keeper_->step();

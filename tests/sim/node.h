@@ -75,6 +75,7 @@ class Node {
   void make_doors();
   void make_pdp();
   void make_shard();
+  void turn_streams();
   std::optional<CaptureSetId> add_set(std::span<const std::uint32_t> streams);
   [[nodiscard]] std::size_t doors() const;
   [[nodiscard]] std::size_t shard_at() const;
@@ -132,7 +133,9 @@ class Node {
   std::unique_ptr<Intake> intake_;
   std::unique_ptr<Observer> observer_;
   std::unique_ptr<LogWriter> log_;
-  std::unique_ptr<Routing> routing_;
+  std::vector<std::unique_ptr<const Routing>> routings_;  // the newest at the end
+  Mailbox mailbox_;
+  std::uint64_t keeper_steps_ = 0;
   std::unique_ptr<StreamRouter> router_;
   std::vector<std::unique_ptr<Door>> doors_;
   DoorMap map_;

@@ -231,6 +231,11 @@ FrameFate Sequencer::take_fresh(Session& session, const HeldFrame& frame,
 }
 
 std::expected<CaptureSetId, MessageFate> Sequencer::route(std::string_view subject) {
+  if (routes_version_ != router_.version()) [[unlikely]] {
+    routes_version_ = router_.version();
+    routes_.clear();
+    last_route_ = nullptr;
+  }
   if (last_route_ != nullptr && last_route_->subject == subject) [[likely]]
     return last_route_->set;
   const auto key = std::as_bytes(std::span(subject));

@@ -71,6 +71,7 @@ class Sequencer {
   std::uint32_t credit_bytes_;
   RouteCache routes_;
   const Route* last_route_ = nullptr;  // of routes_, until something is kept there
+  std::uint64_t routes_version_ = 0;   // of the router, that they are of
   SlotQueue blocked_;                  // sessions that wait for the log
 };
 

@@ -204,6 +204,32 @@ TEST_F(DoorTest, WhatIsNotCapturedSaysWhyAlsoWhenItsRouteIsKnown) {
   EXPECT_EQ(sink.subjects, (Strings{"x.fd00::9", "x.fd00::9", "x.fd00::9"}));
 }
 
+// Those that it knows by heart, too.
+TEST_F(DoorTest, RoutesAreOfTheNewestStreams) {
+  const Routing other = test::make_routing({
+      {"lines", {"lines.>", "by.>"}}
+  });
+  struct Case {
+    DoorProtocol protocol;
+    std::string_view subject;
+    std::string_view payload;
+    bool now;
+  };
+  for (const Case& each : {
+           Case{DoorProtocol::kSyslog, "",            "<13>1 - h a - - - x", true },
+           Case{DoorProtocol::kLine,   "",            "x",                   false},
+           Case{DoorProtocol::kLine,   "by.{source}", "x",                   false}
+  }) {
+    open(each.protocol, each.subject);
+    for (int round = 0; round < 3; ++round) {
+      for (const bool adopted : {false, true}) {
+        router_.adopt(adopted ? other : routing_);
+        EXPECT_EQ(take(each.payload).captured, each.now != adopted ? 1U : 0U) << each.subject;
+      }
+    }
+  }
+}
+
 TEST_F(DoorTest, TheSubjectMayNameDoorPortAndSource) {
   open(DoorProtocol::kLine, "in.{door}.{port}.{source}");
   EXPECT_EQ(take("x", "10.0.0.9").subjects, Strings{"in.lan.514.10_0_0_9"});

@@ -217,6 +217,13 @@ TEST_F(PdpNodeSession, ASubjectCanBeAskedFor) {
   EXPECT_EQ(ask("app.x").streams, 1U);
   EXPECT_EQ(ask("other").reason, RejectReason::kNoStream);
   EXPECT_EQ(ask("a.*").reason, RejectReason::kBadSubject);
+  // Of the streams that there are now, whatever was asked before.
+  const Routing later = test::make_routing({
+      {"other", {"other"}}
+  });
+  router_->adopt(later);
+  EXPECT_EQ(ask("app.x").reason, RejectReason::kNoStream);
+  EXPECT_EQ(ask("other").reason, RejectReason::kNone);
 }
 
 TEST_F(PdpNodeSession, WhoIsOpenIsToldThatTheNodeEnds) {
