@@ -29,9 +29,9 @@ std::unique_ptr<const Routing> make_routing(std::span<const StreamConfig> stream
 
 LiveStreams::LiveStreams(std::span<const StreamConfig> streams, std::size_t room)
     : places_{.names = {}, .most = room} {
-  const auto places = places_for(streams, places_);
-  CHECK(places.has_value());
-  versions_.push_back(make_routing(streams, *places));
+  const auto places = give_places(streams, places_);
+  CHECK_LE(places_.names.size(), room);
+  versions_.push_back(make_routing(streams, places));
 }
 
 Mailbox& LiveStreams::join() {
@@ -40,9 +40,9 @@ Mailbox& LiveStreams::join() {
   return members_.back()->mailbox;
 }
 
-// The place of each; names that have none are given one.
-Result<std::vector<std::size_t>> LiveStreams::places_for(std::span<const StreamConfig> streams,
-                                                         StreamPlaces& places) const {
+// The place of each in `places`, which are ours and grow by the names that have none.
+std::vector<std::size_t> LiveStreams::give_places(std::span<const StreamConfig> streams,
+                                                  StreamPlaces& places) const {
   std::map<std::string_view, std::size_t> known;
   for (std::size_t i = 0; i < places_.names.size(); ++i) known[places_.names[i]] = i;
   std::vector<std::size_t> result;
@@ -51,26 +51,28 @@ Result<std::vector<std::size_t>> LiveStreams::places_for(std::span<const StreamC
     if (fresh) places.names.push_back(stream.name);
     result.push_back(at->second);
   }
-  if (places.names.size() > places.most) {
-    return fail(Errc::kNoSpace,
-                fmt::format("the ledger of this node has room for {} streams since it started, and "
-                            "{} would have been there: start the node anew",
-                            places.most, places.names.size()));
-  }
   return result;
 }
 
-Result<> LiveStreams::change(std::span<const StreamConfig> streams, LedgerFile& ledger) {
+Result<> LiveStreams::check_room(std::span<const StreamConfig> streams) const {
   StreamPlaces grown = places_;
-  const auto places = places_for(streams, grown);
-  if (!places) return std::unexpected(places.error());
+  static_cast<void>(give_places(streams, grown));
+  if (grown.names.size() <= grown.most) return {};
+  return fail(Errc::kNoSpace,
+              fmt::format("the ledger of this node has room for {} streams since it started, and "
+                          "{} would have been there: start the node anew",
+                          grown.most, grown.names.size()));
+}
+
+void LiveStreams::change(std::span<const StreamConfig> streams, LedgerFile& ledger) {
+  StreamPlaces grown = places_;
+  const auto places = give_places(streams, grown);
   for (std::size_t i = places_.names.size(); i < grown.names.size(); ++i) {
     ledger.name_stream(i, grown.names[i]);
   }
   places_ = std::move(grown);
-  versions_.push_back(make_routing(streams, *places));
+  versions_.push_back(make_routing(streams, places));
   settled_ = false;
-  return {};
 }
 
 bool LiveStreams::step() {

@@ -23,9 +23,10 @@ class LiveStreams {
   // Of a shard that is about to start, by the newest version.
   [[nodiscard]] Mailbox& join();
 
-  // These from now on; places that are new get their names in the ledger. kNoSpace: there are no
-  // places for them, and nothing has changed.
-  [[nodiscard]] Result<> change(std::span<const StreamConfig> streams, LedgerFile& ledger);
+  // kNoSpace: the ledger has no places for them.
+  [[nodiscard]] Result<> check_room(std::span<const StreamConfig> streams) const;
+  // These from now on; there is room for them. Places that are new get their names in the ledger.
+  void change(std::span<const StreamConfig> streams, LedgerFile& ledger);
   // Tells shards of the newest version, hears from them, and frees the versions that none of them
   // has any more. True: with this step all of them have the newest.
   bool step();
@@ -36,8 +37,8 @@ class LiveStreams {
     const Routing* told;  // of one version at a time
     const Routing* uses;
   };
-  [[nodiscard]] Result<std::vector<std::size_t>> places_for(std::span<const StreamConfig> streams,
-                                                            StreamPlaces& places) const;
+  [[nodiscard]] std::vector<std::size_t> give_places(std::span<const StreamConfig> streams,
+                                                     StreamPlaces& places) const;
   void hear(Member& member);
 
   StreamPlaces places_;

@@ -310,22 +310,30 @@ void Node::run(const volatile std::sig_atomic_t& stop, const volatile std::sig_a
 }
 
 Result<std::vector<std::string>> Node::apply(const Config& wanted) {
+  if (wanted.streams != config_.streams) {
+    if (auto room = streams_->check_room(wanted.streams); !room) {
+      return std::unexpected(std::move(room.error()));
+    }
+    if (auto named = name_streams(wanted.streams); !named) {
+      return std::unexpected(std::move(named.error()));
+    }
+    streams_->change(wanted.streams, *ledger_);
+    config_.streams = wanted.streams;
+  }
+  return differing_sections(config_, wanted);
+}
+
+// A volume knows a stream's name before messages of it come.
+Result<> Node::name_streams(std::span<const StreamConfig> streams) {
   std::vector<std::string> names;
-  for (const StreamConfig& stream : wanted.streams) names.push_back(stream.name);
-  // The volume knows a stream's name before messages of it come.
+  for (const StreamConfig& stream : streams) names.push_back(stream.name);
   for (RunningVolume& volume : volumes_) {
     if (auto named = volume.volume->add_streams(names); !named) {
       return fail(named.error().code,
                   fmt::format("volume {}: {}", volume.config.name, named.error().what));
     }
   }
-  if (wanted.streams != config_.streams) {
-    if (auto changed = streams_->change(wanted.streams, *ledger_); !changed) {
-      return std::unexpected(std::move(changed.error()));
-    }
-    config_.streams = wanted.streams;
-  }
-  return differing_sections(config_, wanted);
+  return {};
 }
 
 bool Node::drain() {

@@ -36,7 +36,7 @@ class Node {
 
   // Streams become those of this configuration, which was checked, while messages come; run() says
   // when they are. The sections that differ otherwise: they need a restart, and stay as they were.
-  // An error: nothing has changed.
+  // An error: the node works as it did; of several volumes some may know names that none uses.
   [[nodiscard]] Result<std::vector<std::string>> apply(const Config& wanted);
 
   // Stops taking packets, seals, flushes. False when a drive did not let the last messages become
@@ -56,6 +56,7 @@ class Node {
   Result<FrameOptions> frame_of(std::size_t port) const;
   [[nodiscard]] std::vector<std::size_t> ports_of(unsigned shard) const;
   [[nodiscard]] RunningVolume& volume_of(unsigned shard);
+  Result<> name_streams(std::span<const StreamConfig> streams);
   bool step_keepers();
   void report_volumes();
   void publish_gauges();

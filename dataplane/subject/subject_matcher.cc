@@ -23,10 +23,7 @@ std::vector<Branch> grow(std::span<const SubjectMatcher::Entry> entries) {
     std::uint32_t at = 0;
     std::string_view rest = filter.text();
     for (bool more = true; more;) {
-      const std::size_t dot = rest.find('.');
-      const std::string_view token = rest.substr(0, dot);
-      more = dot != std::string_view::npos;
-      rest = more ? rest.substr(dot + 1) : std::string_view{};
+      const std::string_view token = take_token(rest, more);
       if (token == ">") {
         branches[at].below.push_back(value);
         break;
@@ -86,10 +83,7 @@ std::size_t SubjectMatcher::split(std::string_view subject,
                                   std::array<Token, kSubjectTokensMax>& into) const {
   std::size_t count = 0;
   for (bool more = true; more;) {
-    const std::size_t dot = subject.find('.');
-    const std::string_view token = subject.substr(0, dot);
-    more = dot != std::string_view::npos;
-    subject = more ? subject.substr(dot + 1) : std::string_view{};
+    const std::string_view token = take_token(subject, more);
     CHECK_LT(count, into.size());
     into[count++] = {.text = token, .hash = hash_of(token)};
   }

@@ -2,19 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "storage/format/message.h"
+#include "storage/format/subject.h"
 
 namespace penstock {
 namespace {
-
-// Takes the first token off the front of `rest`; `more` tells whether a dot followed it.
-std::string_view take_token(std::string_view& rest, bool& more) {
-  const std::size_t dot = rest.find('.');
-  const std::string_view token = rest.substr(0, dot);
-  more = dot != std::string_view::npos;
-  rest = more ? rest.substr(dot + 1) : std::string_view{};
-  return token;
-}
 
 bool is_plain(std::string_view token) {
   for (const char c : token) {
